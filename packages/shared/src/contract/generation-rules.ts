@@ -1,0 +1,178 @@
+import type { z } from 'zod';
+import { type GenerationRequest, generationRequestSchema, LATER_FIELDS } from './generation.ts';
+import { type Model, MODELS } from './models.ts';
+import type { UnknownChargePolicy } from './words.ts';
+
+/** One fault of one field; `pointer` is a JSON pointer into the body. */
+export interface FieldFault {
+  readonly pointer: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A request that may be queued: defaults filled in, line breaks LF, the model named. */
+export type AcceptedRequest = Omit<GenerationRequest, 'model'> & { readonly model: string };
+
+export type Validation =
+  | { readonly ok: true; readonly request: AcceptedRequest }
+  | { readonly ok: false; readonly faults: FieldFault[] };
+
+interface Rules {
+  readonly defaultModel: string;
+  readonly onUnknownCharge: UnknownChargePolicy;
+}
+
+/**
+ * Judges one generation body and names every fault it has, not the first. An unknown model is
+ * judged by the default model's rules too, so that one answer says all there is to mend.
+ *
+ * @param body the parsed JSON, of any shape
+ */
+export function validateGeneration(body: unknown, rules: Rules): Validation {
+  const faults: FieldFault[] = [];
+  const parsed = generationRequestSchema.safeParse(body);
+  for (const issue of parsed.error?.issues ?? []) faults.push(...faultsOf(issue));
+  const given = isRecord(body) ? body : {};
+  if (isRecord(body)) {
+    const model = modelOf(given['model'], rules.defaultModel, faults);
+    const lyrics = textOf(given['lyrics'] ?? '');
+    const voice = textOf(given['refer_voice'] ?? '');
+    const instrumental = textOf(given['refer_instrumental'] ?? '');
+    if (lyrics !== null) faults.push(...lyricsFaults(lyrics, model));
+    if (voice !== null && instrumental !== null) {
+      faults.push(...referenceFaults(voice, instrumental));
+      if (lyrics !== null) faults.push(...wordsFaults(lyrics, voice, instrumental));
+    }
+    for (const field of ['refer_voice', 'refer_instrumental'] as const) {
+      const text = textOf(given[field] ?? '');
+      if (text !== null && /[^\x21-\x7e]/.test(text)) {
+        faults.push({ pointer: `/${field}`, code: 'invalid_id', message: 'an id holds visible ASCII characters only' });
+      }
+    }
+    faults.push(...loneSurrogates(given));
+    const stricter = policyFault(given['on_unknown_charge'], rules.onUnknownCharge);
+    if (stricter) faults.push(stricter);
+  }
+  if (faults.length > 0 || !parsed.success) return { ok: false, faults };
+  const lyrics = withLineFeeds(parsed.data.lyrics);
+  return { ok: true, request: { ...parsed.data, lyrics, model: parsed.data.model ?? rules.defaultModel } };
+}
+
+/** CRLF becomes LF: the only change ever made to lyrics. */
+export function withLineFeeds(text: string): string {
+  return text.replaceAll('\r\n', '\n');
+}
+
+/** Length as limits count it: every Unicode code point counts one. */
+export function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}
+
+function modelOf(given: unknown, defaultModel: string, faults: FieldFault[]): Model {
+  const fallback = MODELS[defaultModel] ?? (MODELS['music-01'] as Model);
+  if (given === undefined || typeof given !== 'string') return fallback;
+  const model = Object.hasOwn(MODELS, given) ? MODELS[given] : undefined;
+  if (model) return model;
+  const known = Object.keys(MODELS).join(', ');
+  faults.push({
+    pointer: '/model',
+    code: 'unknown_model',
+    message: `this server knows no such model; it has ${known}`,
+  });
+  return fallback;
+}
+
+function lyricsFaults(raw: string, model: Model): FieldFault[] {
+  const faults: FieldFault[] = [];
+  const text = withLineFeeds(raw);
+  const count = codePoints(text);
+  if (count > model.maxLyrics) {
+    const breaks = text.split('\n').length - 1;
+    const message = `${count} characters, ${breaks} of them line breaks; ${model.id} takes at most ${model.maxLyrics}`;
+    faults.push({ pointer: '/lyrics', code: 'too_long', message });
+  }
+  const control = /[^\P{Cc}\n]/u.exec(text);
+  if (control) {
+    const code = control[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
+    const message = `holds the control character U+${code}; line feed is the only one allowed`;
+    faults.push({ pointer: '/lyrics', code: 'control_character', message });
+  }
+  const opens = text.startsWith('##');
+  const closes = text.endsWith('##');
+  if (opens !== closes || (opens && text.length < 4)) {
+    const message = '## stands at both ends of the lyrics or at neither';
+    faults.push({ pointer: '/lyrics', code: 'unbalanced_accompaniment', message });
+  }
+  return faults;
+}
+
+function referenceFaults(voice: string, instrumental: string): FieldFault[] {
+  if (voice !== '' || instrumental !== '') return [];
+  const message = 'give refer_voice, refer_instrumental or both';
+  return [{ pointer: '', code: 'reference_required', message }];
+}
+
+/** A voice needs something to sing; the instrumental alone does not. */
+function wordsFaults(lyrics: string, voice: string, instrumental: string): FieldFault[] {
+  if (voice !== '' && !/[^\s#]/u.test(lyrics)) {
+    const message = 'with a voice the lyrics need at least one character other than white space and #';
+    return [{ pointer: '/lyrics', code: 'words_required', message }];
+  }
+  if (lyrics === '' && voice === '' && instrumental === '') {
+    return [{ pointer: '/lyrics', code: 'words_required', message: 'empty lyrics go with an instrumental alone only' }];
+  }
+  return [];
+}
+
+/** Text with half of a surrogate pair has no UTF-8 form, so it could reach neither Redis nor the upstream whole. */
+function loneSurrogates(body: Record<string, unknown>): FieldFault[] {
+  const faults: FieldFault[] = [];
+  const visit = (value: unknown, pointer: string): void => {
+    if (typeof value === 'string' && !value.isWellFormed()) {
+      faults.push({ pointer, code: 'lone_surrogate', message: 'holds half of a surrogate pair' });
+    } else if (isRecord(value)) {
+      for (const [key, inner] of Object.entries(value)) {
+        const at = `${pointer}/${pointerPart(key)}`;
+        if (!key.isWellFormed())
+          faults.push({ pointer: at, code: 'lone_surrogate', message: 'key holds half of a surrogate pair' });
+        visit(inner, at);
+      }
+    }
+  };
+  visit(body, '');
+  return faults;
+}
+
+const STRICTNESS: Record<UnknownChargePolicy, number> = { retry: 0, hold: 1, fail: 1 };
+
+function policyFault(given: unknown, setting: UnknownChargePolicy): FieldFault | null {
+  if (given !== 'retry' && given !== 'hold' && given !== 'fail') return null;
+  if (STRICTNESS[given] >= STRICTNESS[setting]) return null;
+  const message = `this server runs with ${setting}; a request may only be as strict or stricter`;
+  return { pointer: '/on_unknown_charge', code: 'less_strict', message };
+}
+
+function faultsOf(issue: z.core.$ZodIssue): FieldFault[] {
+  const pointer = issue.path.map((part) => `/${pointerPart(String(part))}`).join('');
+  if (issue.code !== 'unrecognized_keys') return [{ pointer, code: issue.code, message: issue.message }];
+  return issue.keys.map((key) => {
+    const later = pointer === '' && (LATER_FIELDS as readonly string[]).includes(key);
+    const message = later ? 'this version does not support the field yet' : 'no such field';
+    return { pointer: `${pointer}/${pointerPart(key)}`, code: later ? 'unsupported_field' : 'unknown_field', message };
+  });
+}
+
+/** RFC 6901: `~` and `/` are escaped inside a part. */
+function pointerPart(key: string): string {
+  return key.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

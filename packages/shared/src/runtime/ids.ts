@@ -1,0 +1,25 @@
+import { randomBytes } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+
+export type IdPrefix = 'gen' | 'bat' | 'ref' | 'whe' | 'dlv' | 'evt' | 'key' | 'blk' | 'wrk';
+
+/**
+ * A new public id: the prefix, `_`, and a UUIDv7 without dashes, so that ids made later sort later
+ * (within the clock skew of their makers) and none can be guessed.
+ */
+export function newId(prefix: IdPrefix): string {
+  return `${prefix}_${uuidv7().replaceAll('-', '')}`;
+}
+
+/** True for text that can be an id of this kind; everything else is "not found" without a look-up. */
+export function isId(prefix: IdPrefix, text: string): boolean {
+  return text.startsWith(`${prefix}_`) && /^[0-9a-zA-Z]{1,64}$/.test(text.slice(prefix.length + 1));
+}
+
+/**
+ * A token fences one attempt: it names the intent, the attempt and the stored file. It is random
+ * because a counter would repeat after Redis loses the tail of its log.
+ */
+export function newToken(): string {
+  return randomBytes(12).toString('hex');
+}
