@@ -30,13 +30,11 @@ const url = (schemes: readonly string[]) =>
 const header = z.string().regex(/^[\x21-\x7e]+$/, 'visible ASCII characters only');
 
 export const settingsSchema = z.object({
-  REDIS_URL: url(['redis:', 'rediss:', 'unix:'])
-    .default('redis://127.0.0.1:6379')
-    .meta({
-      group: 'Redis',
-      secret: true,
-      about: 'redis://, rediss:// or unix:///path.sock; `npm start` runs its own when unset',
-    }),
+  REDIS_URL: url(['redis:', 'rediss:', 'unix:']).default('redis://127.0.0.1:6379').meta({
+    group: 'Redis',
+    secret: true,
+    about: 'redis://, rediss:// or unix:///path.sock; `npm start` runs its own when unset',
+  }),
   REDIS_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,32}$/, '1 to 32 letters, digits, _ or -')
@@ -62,13 +60,11 @@ export const settingsSchema = z.object({
   UPSTREAM_BASE_URL: url(['http:', 'https:'])
     .default('https://api.302.ai')
     .meta({ group: 'Upstream', about: '/minimaxi/v1/music_generation and /minimaxi/v1/music_upload are added to it' }),
-  UPSTREAM_API_KEY: header
-    .optional()
-    .meta({
-      group: 'Upstream',
-      secret: true,
-      about: 'required by the worker; its _FILE is read again before each probe and on SIGHUP',
-    }),
+  UPSTREAM_API_KEY: header.optional().meta({
+    group: 'Upstream',
+    secret: true,
+    about: 'required by the worker; its _FILE is read again before each probe and on SIGHUP',
+  }),
   UPSTREAM_TIMEOUT_MS: ms.default(300_000).meta({ group: 'Upstream', about: 'whole call, connect to last byte' }),
   UPSTREAM_MAX_RESPONSE_BYTES: bytes
     .default(134_217_728)
@@ -90,12 +86,10 @@ export const settingsSchema = z.object({
     .meta({ group: 'Worker', about: 'calls in flight in one worker process' }),
   WORKER_HOST: z.string().default('127.0.0.1').meta({ group: 'Worker', about: "address of the worker's health page" }),
   WORKER_PORT: port.default(0).meta({ group: 'Worker', about: '0 picks a free one and logs it' }),
-  WORKER_LEASE_MS: integer(500, 3_600_000)
-    .default(60_000)
-    .meta({
-      group: 'Worker',
-      about: 'a worker silent for this long is dead; an outage shorter than it causes no second call',
-    }),
+  WORKER_LEASE_MS: integer(500, 3_600_000).default(60_000).meta({
+    group: 'Worker',
+    about: 'a worker silent for this long is dead; an outage shorter than it causes no second call',
+  }),
   SHUTDOWN_GRACE_MS: ms
     .default(330_000)
     .meta({ group: 'Worker', about: 'how long a stopping worker lets paid calls finish' }),
@@ -107,20 +101,15 @@ export const settingsSchema = z.object({
   MAX_ATTEMPTS: integer(1, 1000)
     .default(5)
     .meta({ group: 'Retries', about: 'attempts per run whose row of "Outcome and charge" counts toward it' }),
-  MAX_UNKNOWN_CHARGES: integer(1, 1000)
-    .default(2)
-    .meta({
-      group: 'Retries',
-      about: 'attempts per run that may have been, or were, billed without giving a song; 1 = never repeat such a call',
-    }),
-  ON_UNKNOWN_CHARGE: z
-    .enum(UNKNOWN_CHARGE_POLICIES)
-    .default('retry')
-    .meta({
-      group: 'Retries',
-      about:
-        'retry up to the two limits, then needs_review; hold = needs_review at the first; fail = failed at the first',
-    }),
+  MAX_UNKNOWN_CHARGES: integer(1, 1000).default(2).meta({
+    group: 'Retries',
+    about: 'attempts per run that may have been, or were, billed without giving a song; 1 = never repeat such a call',
+  }),
+  ON_UNKNOWN_CHARGE: z.enum(UNKNOWN_CHARGE_POLICIES).default('retry').meta({
+    group: 'Retries',
+    about:
+      'retry up to the two limits, then needs_review; hold = needs_review at the first; fail = failed at the first',
+  }),
   RETRY_BASE_MS: ms.default(2000).meta({ group: 'Retries', about: 'full-jitter exponential backoff, first step' }),
   RETRY_MAX_MS: ms.default(120_000).meta({ group: 'Retries', about: 'full-jitter exponential backoff, ceiling' }),
   ACCOUNT_PROBE_MS: ms
