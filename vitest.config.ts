@@ -1,0 +1,71 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * The test projects. All resolve our packages to their sources (condition `source`), so only tests
+ * that start whole processes need a build. Time limits allow for a busy machine with two cores.
+ */
+const redisTests = 'packages/*/src/**/*.redis.test.ts';
+
+/** Groups run one after the other, so that tests of whole processes have the machine to themselves. */
+const group = { modules: 0, wholeSystem: 1, launcher: 2, bench: 3 };
+
+function project(
+  name: string,
+  options: { include: string[]; exclude?: string[]; seconds: number; groupOrder: number; fileParallelism?: boolean },
+) {
+  return {
+    extends: true as const,
+    test: {
+      name,
+      include: options.include,
+      exclude: ['**/node_modules/**', '**/dist/**', ...(options.exclude ?? [])],
+      testTimeout: options.seconds * 1000,
+      hookTimeout: options.seconds * 1000,
+      sequence: { groupOrder: options.groupOrder },
+      fileParallelism: options.fileParallelism ?? true,
+    },
+  };
+}
+
+export default defineConfig({
+  resolve: { conditions: ['source', 'module', 'node'] },
+  ssr: { resolve: { conditions: ['source', 'module', 'node'], externalConditions: ['source', 'node'] } },
+  test: {
+    environment: 'node',
+    pool: 'forks',
+    maxWorkers: 2,
+    execArgv: ['--conditions=source'],
+    setupFiles: ['packages/shared/src/testing/leftovers.setup.ts'],
+    // A test that hangs must not hide behind a worker that never ends.
+    teardownTimeout: 30_000,
+    restoreMocks: true,
+    projects: [
+      project('unit', {
+        include: ['packages/*/src/**/*.test.ts'],
+        exclude: [redisTests],
+        seconds: 30,
+        groupOrder: group.modules,
+      }),
+      project('redis', { include: [redisTests], seconds: 60, groupOrder: group.modules }),
+      project('checks', { include: ['e2e/checks/**/*.test.ts'], seconds: 180, groupOrder: group.modules }),
+      project('e2e', {
+        include: ['e2e/**/*.test.ts'],
+        exclude: ['e2e/checks/**', 'e2e/launcher/**'],
+        seconds: 180,
+        groupOrder: group.wholeSystem,
+      }),
+      project('launcher', {
+        include: ['e2e/launcher/**/*.test.ts'],
+        seconds: 180,
+        groupOrder: group.launcher,
+        fileParallelism: false,
+      }),
+      project('bench', {
+        include: ['bench/**/*.test.ts'],
+        seconds: 180,
+        groupOrder: group.bench,
+        fileParallelism: false,
+      }),
+    ],
+  },
+});
