@@ -40,7 +40,8 @@ export function redisOptions(url: string, role: RedisRole): RedisOptions {
  * client without an `error` listener prints to the console.
  */
 export function connectRedis(url: string, role: RedisRole, onError: (error: Error) => void): Redis {
-  const redis = new Redis(redisOptions(url, role));
+  // ioredis 6 types `replyMapping` differently in its options and its constructor; we leave it unset.
+  const redis = new Redis(redisOptions(url, role) as RedisOptions & { replyMapping?: 'legacy' });
   redis.on('error', onError);
   return redis;
 }

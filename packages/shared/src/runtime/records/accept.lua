@@ -1,0 +1,51 @@
+--[[
+accept: records generations and puts them in line, and decides idempotency in the same step.
+keys:   1 root of our keys
+args:   1 idempotency key, hashed ('' none)  2 fingerprint  3 most waiting generations  4 project  5 number of items,
+        then for each: id, priority, model, policy for unknown charges, request as JSON
+answer: accepted, then for each item 1 (add its pointer now) or 0 (the feeder will)
+        replayed, id of the record made before | key_reused | queue_full
+twice:  the same ids again change nothing and answer as before
+arrows: (new) -> queued
+]]
+-- @include record.lua
+-- @include waiting.lua
+local idempotency, fingerprint, most, project, count = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+local first_id = ARGV[6]
+
+if idempotency ~= '' then
+  local f = redis.call('HMGET', root .. 'i:' .. idempotency, 'fingerprint', 'id')
+  if f[1] and f[2] ~= first_id then
+    if f[1] == fingerprint then return { 'replayed', f[2] } end
+    return { 'key_reused' }
+  end
+end
+
+local answer = { 'accepted' }
+if redis.call('EXISTS', root .. 'g:' .. first_id) == 1 then
+  for i = 1, count do
+    local id = ARGV[6 + (i - 1) * 5]
+    answer[#answer + 1] = redis.call('ZSCORE', root .. 'window', id) and '1' or '0'
+  end
+  return answer
+end
+
+local waiting = redis.call('ZCARD', root .. 'ready') + redis.call('ZCARD', root .. 'window') + redis.call('ZCARD', root .. 'parked')
+if waiting + count > most then return { 'queue_full' } end
+
+local now, micros = clock()
+local last = tonumber(redis.call('GET', root .. 'ordinal') or '0')
+redis.call('SADD', root .. 'projects', project)
+for i = 1, count do
+  local at = 6 + (i - 1) * 5
+  last = math.max(last + 1, micros)
+  local g = { id = ARGV[at], key = root .. 'g:' .. ARGV[at], project = project, run = 1, ordinal = int(last), priority = ARGV[at + 1] }
+  redis.call('HSET', g.key, 'project', project, 'run', 1, 'ordinal', g.ordinal, 'created_at', int(now), 'priority', g.priority,
+    'model', ARGV[at + 2], 'policy', ARGV[at + 3], 'request', ARGV[at + 4], 'idempotency', idempotency)
+  redis.call('ZADD', root .. 'l:' .. project, g.ordinal, g.id)
+  transition(g, 'queued', now)
+  answer[#answer + 1] = enqueue(g, now) and '1' or '0'
+end
+redis.call('SET', root .. 'ordinal', int(last))
+if idempotency ~= '' then redis.call('HSET', root .. 'i:' .. idempotency, 'fingerprint', fingerprint, 'id', first_id) end
+return answer

@@ -1,0 +1,63 @@
+import type { AcceptedRequest } from '../../contract/generation-rules.ts';
+import type { UnknownChargePolicy } from '../../contract/words.ts';
+import type { Pointer } from '../queues.ts';
+import { loadScript, type RecordStore, words } from './store.ts';
+
+const script = loadScript('accept');
+
+export interface Idempotency {
+  /** Hash of project, route and the caller's key. */
+  readonly key: string;
+  /** Hash of what was asked; the same key with another one is refused. */
+  readonly fingerprint: string;
+}
+
+export interface AcceptInput {
+  readonly id: string;
+  readonly project: string;
+  readonly request: AcceptedRequest;
+  /** The policy in force for this generation: its own, or else the server's. */
+  readonly policy: UnknownChargePolicy;
+  readonly idempotency: Idempotency | null;
+  readonly maxWaiting: number;
+}
+
+export type AcceptAnswer =
+  | { readonly outcome: 'accepted'; readonly pointer: Pointer | null }
+  | { readonly outcome: 'replayed'; readonly id: string }
+  | { readonly outcome: 'key_reused' }
+  | { readonly outcome: 'queue_full' };
+
+/**
+ * Records one generation and puts it in line. Resolves only after Redis acknowledged it under its
+ * fsync policy. A pointer in the answer means that BullMQ's window has room: add it after answering
+ * the caller (if that is lost, the feeder repairs it).
+ */
+export async function acceptGeneration(store: RecordStore, input: AcceptInput): Promise<AcceptAnswer> {
+  const { id, request, idempotency } = input;
+  const reply = words(
+    await script.run(store, [
+      idempotency?.key ?? '',
+      idempotency?.fingerprint ?? '',
+      input.maxWaiting,
+      input.project,
+      1,
+      id,
+      request.priority,
+      request.model,
+      input.policy,
+      JSON.stringify(request),
+    ]),
+  );
+  switch (reply[0]) {
+    case 'accepted':
+      return { outcome: 'accepted', pointer: reply[1] === '1' ? { id, run: 1, priority: request.priority } : null };
+    case 'replayed':
+      return { outcome: 'replayed', id: reply[1]! };
+    case 'key_reused':
+    case 'queue_full':
+      return { outcome: reply[0] };
+    default:
+      throw new TypeError(`accept answered ${reply[0]}`);
+  }
+}

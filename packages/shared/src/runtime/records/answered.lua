@@ -1,0 +1,19 @@
+--[[
+answered: a paid answer is safe on the worker's disk but not yet in storage. The money is known from here
+          on, and claims wait however long storing takes: the store is tried again, the call is not.
+keys:   1 root of our keys
+args:   1 id  2 token  3 upstream's answer as JSON ('' none)
+answer: marked | gone
+twice:  the same token marks once
+arrows: none
+]]
+-- @include record.lua
+-- @include attempt.lua
+local id, token, upstream = ARGV[1], ARGV[2], ARGV[3]
+local g = load(id)
+if not g then return { 'gone' } end
+local a = attempt_of(g, token)
+if not a then return { 'gone' } end
+if a.outcome ~= 'succeeded' then close_attempt(g, a, 'succeeded', 'charged', upstream, (clock())) end
+if g.token == token then redis.call('HSET', g.key, 'answered', token, 'wait_reason', 'storage') end
+return { 'marked' }

@@ -1,0 +1,22 @@
+--[[
+cancel: canceled at once. It leaves every queue; a call already sent is paid and left to finish, its
+        charge is settled later and its song kept as a spare.
+keys:   1 root of our keys
+args:   1 id  2 operation made by the caller
+answer: canceled, run | conflict, status | missing
+twice:  the same operation answers canceled again
+arrows: queued -> canceled, processing -> canceled, needs_review -> canceled
+]]
+-- @include record.lua
+-- @include waiting.lua
+local id, operation = ARGV[1], ARGV[2]
+local g = load(id)
+if not g then return { 'missing' } end
+if redis.call('HGET', g.key, 'operation') == operation then return { 'canceled', int(g.run) } end
+if g.status == 'succeeded' or g.status == 'failed' or g.status == 'canceled' then return { 'conflict', g.status } end
+redis.call('HSET', g.key, 'operation', operation,
+  'error', cjson.encode({ code = 'canceled', message = 'canceled on request', retryable = true }))
+redis.call('HDEL', g.key, 'not_before', 'wait_reason', 'rl_since')
+leave_queue(g)
+transition(g, 'canceled', (clock()))
+return { 'canceled', int(g.run) }

@@ -1,0 +1,67 @@
+--[[
+claim: decides whether a worker may call the upstream for a generation, and writes the intent first.
+keys:   1 root of our keys
+args:   1 id  2 run  3 token made by the worker  4 worker  5 lease in ms  6 longest call in ms
+        7 MAX_ATTEMPTS  8 MAX_UNKNOWN_CHARGES
+answer: claimed, attempt number, attempts counted in this run, 1 if the model has worked before, request as JSON
+        gone (no record) | done (settled, or an older run) | early, ms | busy, ms (another worker's call is open)
+        held, ms, scope | yield, ms (it tripped the hold, so another one probes) | settled, status (the limits are reached)
+twice:  the same token answers claimed again and opens no second attempt
+arrows: queued -> processing, processing -> needs_review, processing -> failed
+]]
+-- @include record.lua
+-- @include waiting.lua
+-- @include attempt.lua
+-- @include verdict.lua
+-- @include holds.lua
+local id, run, token, worker = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local lease, longest = tonumber(ARGV[5]), tonumber(ARGV[6])
+local limits = { max_attempts = tonumber(ARGV[7]), max_unknown = tonumber(ARGV[8]) }
+local g = load(id)
+if not g then return { 'gone' } end
+local now = clock()
+
+local function claimed(a)
+  local worked = redis.call('SISMEMBER', root .. 'models-that-worked', g.model)
+  return { 'claimed', a.number, g.counted, worked, redis.call('HGET', g.key, 'request') }
+end
+
+if g.token == token then return claimed(attempt_of(g, token)) end
+if SETTLED[g.status] or g.run ~= run then return { 'done' } end
+if g.not_before > now then return { 'early', g.not_before - now } end
+
+if g.token then
+  local seen = tonumber(redis.call('ZSCORE', root .. 'workers', g.worker) or '0')
+  -- An answer that waits for storage is paid for: nobody calls again for it, however long that takes.
+  if g.answered then return { 'busy', lease } end
+  if seen + lease > now then return { 'busy', math.max(seen + lease - now, 100) } end
+  -- Nothing marks "the request was sent", so nothing proves that it was not.
+  close_attempt(g, attempt_of(g, g.token), 'unknown', 'unknown', '', now)
+  clear_intent(g)
+  redis.call('HDEL', g.key, 'rl_since')
+  local verdict = { counts = 'both_limits', charge = 'unknown', error = 'unknown_charge', upstream = '',
+    message = 'the worker died during the call; it may have been billed' }
+  if judge(g, verdict, limits, now) then return { 'settled', g.status } end
+end
+
+for _, scope in ipairs({ 'account', 'model:' .. g.model }) do
+  local h = read_hold(scope)
+  if h then
+    if h.probe and h.probe_until > now then return { 'held', 1000, scope } end
+    if h.next_probe_at > now then return { 'held', h.next_probe_at - now, scope } end
+    if h.tripped_by == g.id and redis.call('ZCARD', root .. 'window') > 1 then
+      -- Once: if nobody else takes the probe, it is this one's turn after all.
+      redis.call('HDEL', hold_key(scope), 'tripped_by')
+      return { 'yield', 500 }
+    end
+    redis.call('HSET', hold_key(scope), 'probe', token, 'probe_until', int(now + longest + 5000))
+  end
+end
+
+local a = open_attempt(g, token, worker, now)
+redis.call('HSET', g.key, 'token', token, 'worker', worker)
+redis.call('HSETNX', g.key, 'started_at', int(now))
+redis.call('HDEL', g.key, 'not_before', 'wait_reason')
+unpark(g, now)
+if g.status ~= 'processing' then transition(g, 'processing', now) end
+return claimed(a)

@@ -1,0 +1,71 @@
+import type { Priority } from '../../contract/words.ts';
+import type { Pointer } from '../queues.ts';
+import { loadScript, type RecordStore, words } from './store.ts';
+
+const feedScript = loadScript('feed');
+const repairScript = loadScript('repair');
+const beatScript = loadScript('beat');
+
+/** Moves what is first in line into BullMQ's window; null when another worker holds the feeder's lease. */
+export async function feedWindow(
+  store: RecordStore,
+  input: { worker: string; leaseMs: number; most: number },
+): Promise<Pointer[] | null> {
+  const reply = words(await feedScript.run(store, [input.worker, input.leaseMs, input.most]));
+  if (reply[0] === 'other') return null;
+  const pointers: Pointer[] = [];
+  for (let i = 0; i < reply.length; i += 3) {
+    pointers.push({ id: reply[i]!, run: Number(reply[i + 1]), priority: reply[i + 2] as Priority });
+  }
+  return pointers;
+}
+
+export interface RepairPage {
+  readonly lookedAt: number;
+  /** How far the next page begins: entries of settled records were taken out of this one. */
+  readonly kept: number;
+  readonly missing: readonly (Pointer & { readonly finishedJobInTheWay: boolean })[];
+}
+
+/** One page of waiting records whose pointer BullMQ does not have. */
+export async function findMissingPointers(
+  store: RecordStore,
+  input: { set: 'window' | 'parked'; from: number; count: number; olderThanMs: number },
+): Promise<RepairPage> {
+  const reply = words(await repairScript.run(store, [input.set, input.from, input.count, input.olderThanMs]));
+  const missing = [];
+  for (let i = 2; i < reply.length; i += 4) {
+    missing.push({
+      id: reply[i]!,
+      run: Number(reply[i + 1]),
+      priority: reply[i + 2] as Priority,
+      finishedJobInTheWay: reply[i + 3] === '1',
+    });
+  }
+  return { lookedAt: Number(reply[0]), kept: Number(reply[1]), missing };
+}
+
+export interface Beat {
+  readonly worker: string;
+  readonly concurrency: number;
+  readonly about: Readonly<Record<string, unknown>>;
+  readonly leaseMs: number;
+  /** UPSTREAM_MAX_CONCURRENCY; 0 = unlimited. */
+  readonly maxConcurrency: number;
+  readonly leaves?: boolean;
+}
+
+/** Says that a worker is alive (or leaves) and sizes the window from all that are. */
+export async function beat(store: RecordStore, input: Beat): Promise<{ workers: number; slots: number }> {
+  const reply = words(
+    await beatScript.run(store, [
+      input.worker,
+      input.concurrency,
+      JSON.stringify(input.about),
+      input.leaseMs,
+      input.maxConcurrency,
+      input.leaves ? '1' : '0',
+    ]),
+  );
+  return { workers: Number(reply[0]), slots: Number(reply[1]) };
+}

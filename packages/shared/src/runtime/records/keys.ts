@@ -1,0 +1,52 @@
+import type { Status } from '../../contract/words.ts';
+import { jobId } from '../queues.ts';
+
+/**
+ * Every key of ours, under one hash tag so that one Redis node (and one slot) holds them.
+ * The scripts build the same names from the root; `keys.redis.test.ts` compares the two.
+ */
+export interface Keys {
+  /** `{prefix}:`, what scripts get as their only key. */
+  readonly root: string;
+  readonly ready: string;
+  readonly window: string;
+  readonly parked: string;
+  readonly events: string;
+  readonly projects: string;
+  readonly workers: string;
+  readonly sweep: string;
+  generation(id: string): string;
+  /** Index of one project's generations, by ordinal. */
+  list(project: string, status?: Status): string;
+  worker(id: string): string;
+  hold(scope: string): string;
+  idempotency(hash: string): string;
+  apiKey(sha256: string): string;
+  readonly apiKeys: string;
+  /** BullMQ's hash of one queue job. */
+  job(id: string, run: number): string;
+  bull(part: string): string;
+}
+
+export function keysOf(prefix: string): Keys {
+  const root = `{${prefix}}:`;
+  return {
+    root,
+    ready: `${root}ready`,
+    window: `${root}window`,
+    parked: `${root}parked`,
+    events: `${root}events`,
+    projects: `${root}projects`,
+    workers: `${root}workers`,
+    sweep: `${root}sweep`,
+    apiKeys: `${root}api-keys`,
+    generation: (id) => `${root}g:${id}`,
+    list: (project, status) => (status ? `${root}l:${project}:${status}` : `${root}l:${project}`),
+    worker: (id) => `${root}w:${id}`,
+    hold: (scope) => `${root}hold:${scope}`,
+    idempotency: (hash) => `${root}i:${hash}`,
+    apiKey: (sha256) => `${root}k:${sha256}`,
+    job: (id, run) => `${root}bull:generate:${jobId({ id, run })}`,
+    bull: (part) => `${root}bull:generate:${part}`,
+  };
+}

@@ -1,0 +1,103 @@
+import type { GenerationErrorCode, Status } from '../../contract/words.ts';
+import { readGenerations } from './read.ts';
+import type { RecordStore } from './store.ts';
+import type { GenerationRecord } from './types.ts';
+
+/** At most this many records are looked at for one page; the cursor goes on from there. */
+const MOST_LOOKED_AT = 1000;
+
+export interface ListQuery {
+  /** null = over all projects. */
+  readonly project: string | null;
+  readonly statuses: readonly Status[] | null;
+  readonly customId: string | null;
+  readonly errorCode: GenerationErrorCode | null;
+  readonly model: string | null;
+  readonly createdAfterMs: number | null;
+  readonly createdBeforeMs: number | null;
+  readonly limit: number;
+  /** Ordinal of the last one seen. */
+  readonly after: number | null;
+}
+
+export interface ListPage {
+  readonly records: GenerationRecord[];
+  /** Cursor of the next page; null when there is none. */
+  readonly next: number | null;
+}
+
+/**
+ * Newest first. Walks the narrowest index there is (project and status), merging several by
+ * ordinal; what no index knows (custom_id, error_code, model) is filtered from what is walked.
+ */
+export async function listGenerations(store: RecordStore, query: ListQuery): Promise<ListPage> {
+  const indexes = await indexesOf(store, query);
+  const filtered = query.customId !== null || query.errorCode !== null || query.model !== null;
+  const records: GenerationRecord[] = [];
+  let before = query.after;
+  let lookedAt = 0;
+  while (lookedAt < MOST_LOOKED_AT) {
+    const count = filtered ? 100 : query.limit - records.length + 1;
+    const entries = await walk(store, indexes, query, before, count);
+    const found = await readGenerations(
+      store,
+      entries.map((entry) => entry.id),
+    );
+    for (const [index, record] of found.entries()) {
+      const entry = entries[index]!;
+      if (record && matches(record, query)) {
+        if (records.length === query.limit) return { records, next: before };
+        records.push(record);
+      }
+      before = entry.ordinal;
+      lookedAt++;
+    }
+    if (entries.length < count) return { records, next: null };
+  }
+  return { records, next: before };
+}
+
+async function indexesOf(store: RecordStore, query: ListQuery): Promise<string[]> {
+  const projects = query.project === null ? await store.redis.smembers(store.keys.projects) : [query.project];
+  return projects.flatMap((project) =>
+    query.statuses === null
+      ? [store.keys.list(project)]
+      : query.statuses.map((status) => store.keys.list(project, status)),
+  );
+}
+
+async function walk(
+  store: RecordStore,
+  indexes: readonly string[],
+  query: ListQuery,
+  before: number | null,
+  count: number,
+) {
+  // Ordinals are microseconds, so times bound them directly.
+  const upper = query.createdBeforeMs === null ? Number.POSITIVE_INFINITY : query.createdBeforeMs * 1000;
+  const max =
+    before !== null && before < upper ? `(${before}` : upper === Number.POSITIVE_INFINITY ? '+inf' : `(${upper}`;
+  const min = query.createdAfterMs === null ? '-inf' : `${query.createdAfterMs * 1000 + 1000}`;
+  const pipeline = store.redis.pipeline();
+  for (const index of indexes) pipeline.zrevrangebyscore(index, max, min, 'WITHSCORES', 'LIMIT', 0, count);
+  const entries = new Map<string, number>();
+  for (const [error, reply] of (await pipeline.exec()) ?? []) {
+    if (error) throw error;
+    const flat = reply as string[];
+    for (let i = 0; i < flat.length; i += 2) entries.set(flat[i]!, Number(flat[i + 1]));
+  }
+  return [...entries]
+    .map(([id, ordinal]) => ({ id, ordinal }))
+    .sort((a, b) => b.ordinal - a.ordinal)
+    .slice(0, count);
+}
+
+/** The status is judged again: a record may have moved on between the index and the read. */
+function matches(record: GenerationRecord, query: ListQuery): boolean {
+  return (
+    (query.statuses === null || query.statuses.includes(record.status)) &&
+    (query.customId === null || record.request.custom_id === query.customId) &&
+    (query.errorCode === null || record.error?.code === query.errorCode) &&
+    (query.model === null || record.request.model === query.model)
+  );
+}

@@ -1,0 +1,43 @@
+-- Attempts: the paid-call journal inside the record. `a:<number>` holds one, `t:<token>` finds it.
+local KEEP = 50
+
+local function open_attempt(g, token, worker, now)
+  local number = redis.call('HINCRBY', g.key, 'attempts_total', 1)
+  local attempt = { number = number, run = g.run, token = token, worker = worker, started_at = now }
+  redis.call('HSET', g.key, 'a:' .. number, cjson.encode(attempt), 't:' .. token, number)
+  -- The last 50 are kept, and every one that cost or may have cost something.
+  local old = number - KEEP
+  if old > 0 then
+    local text = redis.call('HGET', g.key, 'a:' .. old)
+    if text then
+      local a = cjson.decode(text)
+      if a.charge == 'none' then redis.call('HDEL', g.key, 'a:' .. old, 't:' .. a.token) end
+    end
+  end
+  return attempt
+end
+
+local function attempt_of(g, token)
+  local number = redis.call('HGET', g.key, 't:' .. token)
+  if not number then return nil end
+  return cjson.decode(redis.call('HGET', g.key, 'a:' .. number))
+end
+
+local function save_attempt(g, a)
+  redis.call('HSET', g.key, 'a:' .. string.format('%d', a.number), cjson.encode(a))
+end
+
+-- upstream: JSON text of what the upstream said, or ''.
+local function close_attempt(g, a, outcome, charge, upstream, now)
+  a.outcome = outcome
+  a.charge = charge
+  a.finished_at = now
+  if upstream ~= '' then a.upstream = cjson.decode(upstream) end
+  save_attempt(g, a)
+end
+
+local function clear_intent(g)
+  redis.call('HDEL', g.key, 'token', 'worker', 'answered')
+  g.token = false
+  g.answered = false
+end

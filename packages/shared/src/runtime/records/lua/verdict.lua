@@ -1,0 +1,41 @@
+-- What becomes of an open run after an attempt that gave no song: the limits, as data decides.
+-- limits: { max_attempts, max_unknown }; v: { counts, charge, error, message, upstream }
+local function settle_error(g, code, message, retryable, upstream)
+  local e = { code = code, message = message, retryable = retryable }
+  if upstream ~= '' then e.upstream = cjson.decode(upstream) end
+  redis.call('HSET', g.key, 'error', cjson.encode(e))
+end
+
+local function finish_without_song(g, status, code, v, now)
+  settle_error(g, code, v.message, v.counts ~= 'ends_run', v.upstream)
+  redis.call('HDEL', g.key, 'not_before', 'wait_reason', 'rl_since')
+  leave_queue(g)
+  transition(g, status, now)
+end
+
+-- True when the run ended.
+local function judge(g, v, limits, now)
+  if v.counts == 'ends_run' then
+    finish_without_song(g, 'failed', v.error, v, now)
+    return true
+  end
+  if v.counts == 'max_attempts' or v.counts == 'both_limits' then
+    g.counted = redis.call('HINCRBY', g.key, 'counted', 1)
+  end
+  if v.counts == 'both_limits' then
+    g.unknown = redis.call('HINCRBY', g.key, 'unknown', 1)
+    local code = v.charge == 'unknown' and 'unknown_charge' or v.error
+    if g.policy == 'fail' then
+      finish_without_song(g, 'failed', code, v, now)
+      return true
+    end
+    if g.policy == 'hold' or g.unknown >= limits.max_unknown or g.counted >= limits.max_attempts then
+      finish_without_song(g, 'needs_review', code, v, now)
+      return true
+    end
+  elseif v.counts == 'max_attempts' and g.counted >= limits.max_attempts then
+    finish_without_song(g, 'failed', v.error, v, now)
+    return true
+  end
+  return false
+end

@@ -1,0 +1,41 @@
+--[[
+publish: a song is stored and committed. At most one is ever published; another one is a spare.
+keys:   1 root of our keys
+args:   1 id  2 token  3 worker  4 song as JSON  5 upstream's answer as JSON ('' none)
+answer: published | spare | gone, then 1 if an account hold was lifted
+twice:  the same token answers as before and changes nothing
+arrows: processing -> succeeded, queued -> succeeded
+]]
+-- @include record.lua
+-- @include waiting.lua
+-- @include attempt.lua
+-- @include holds.lua
+local id, token, worker, song, upstream = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local g = load(id)
+if not g then return { 'gone', '0' } end
+local now = clock()
+
+local a = attempt_of(g, token)
+-- Redis may have lost the claim while storage kept the song: the attempt is written down again.
+if not a then a = open_attempt(g, token, worker, now) end
+local lifted = '0'
+if a.outcome ~= 'succeeded' then close_attempt(g, a, 'succeeded', 'charged', upstream, now) end
+for _, scope in ipairs({ 'account', 'model:' .. g.model }) do
+  if lift_if_proven(scope, a.started_at) and scope == 'account' then lifted = '1' end
+end
+redis.call('SADD', root .. 'models-that-worked', g.model)
+if g.token == token then clear_intent(g) end
+
+if g.song then
+  if cjson.decode(g.song).token == token then return { 'published', lifted } end
+  return { 'spare', lifted }
+end
+if SETTLED[g.status] then
+  if not g.spare then redis.call('HSET', g.key, 'spare', song) end
+  return { 'spare', lifted }
+end
+redis.call('HSET', g.key, 'song', song)
+redis.call('HDEL', g.key, 'spare', 'error', 'not_before', 'wait_reason', 'rl_since')
+leave_queue(g)
+transition(g, 'succeeded', now)
+return { 'published', lifted }

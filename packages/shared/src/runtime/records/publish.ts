@@ -1,0 +1,35 @@
+import type { UpstreamAnswer } from '../../contract/generation.ts';
+import { loadScript, type RecordStore, words } from './store.ts';
+import type { Song } from './types.ts';
+
+const publishScript = loadScript('publish');
+const answeredScript = loadScript('answered');
+
+export interface PublishAnswer {
+  /** `gone`: the generation was erased meanwhile, so its files have nobody left to own them. */
+  readonly outcome: 'published' | 'spare' | 'gone';
+  readonly lifted: boolean;
+}
+
+/** Publishes a song that storage has committed. */
+export async function publishGeneration(
+  store: RecordStore,
+  input: { id: string; token: string; worker: string; song: Song; upstream: UpstreamAnswer | null },
+): Promise<PublishAnswer> {
+  const upstream = input.upstream ? JSON.stringify(input.upstream) : '';
+  const reply = words(
+    await publishScript.run(store, [input.id, input.token, input.worker, JSON.stringify(input.song), upstream]),
+  );
+  return { outcome: reply[0] as PublishAnswer['outcome'], lifted: reply[1] === '1' };
+}
+
+/** Marks an attempt as answered and paid while its song still waits for storage. */
+export async function markAnswered(
+  store: RecordStore,
+  input: { id: string; token: string; upstream: UpstreamAnswer | null },
+): Promise<{ outcome: 'marked' | 'gone' }> {
+  const reply = words(
+    await answeredScript.run(store, [input.id, input.token, input.upstream ? JSON.stringify(input.upstream) : '']),
+  );
+  return { outcome: reply[0] as 'marked' | 'gone' };
+}

@@ -1,0 +1,77 @@
+--[[
+release: a call ended without a song. Closes the attempt, and judges the run by the limits.
+keys:   1 root of our keys
+args:   1 id  2 token  3 outcome  4 charge  5 counts toward  6 error code  7 message  8 upstream's answer as JSON ('' none)
+        9 ms until it may start again  10 why it waits  11 hold: scope ('' none)  12 hold: first probe after ms
+        13 ms of rate limiting after which the run fails (0 = never)  14 MAX_ATTEMPTS  15 MAX_UNKNOWN_CHARGES
+        16 1 if the answer proves that key and balance are good
+answer: status now, run, ms until it may start again, ms until the account's next probe (0 = not held), 1 if a hold was lifted
+        gone (no record, or the token is not known)
+twice:  an attempt is closed once; the answer is read from the record, so it is the same again
+arrows: processing -> queued, processing -> failed, processing -> needs_review
+]]
+-- @include record.lua
+-- @include waiting.lua
+-- @include attempt.lua
+-- @include verdict.lua
+-- @include holds.lua
+local id, token, outcome, charge = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local v = { counts = ARGV[5], charge = charge, error = ARGV[6], message = ARGV[7], upstream = ARGV[8] }
+local delay, reason, scope, probe_after = tonumber(ARGV[9]), ARGV[10], ARGV[11], tonumber(ARGV[12])
+local give_up, limits = tonumber(ARGV[13]), { max_attempts = tonumber(ARGV[14]), max_unknown = tonumber(ARGV[15]) }
+local proves = ARGV[16] == '1'
+local g = load(id)
+if not g then return { 'gone' } end
+local a = attempt_of(g, token)
+if not a then return { 'gone' } end
+local now = clock()
+local lifted = '0'
+
+local function report()
+  local h = read_hold('account')
+  local wait = math.max(tonumber(redis.call('HGET', g.key, 'not_before') or '0') - now, 0)
+  return { g.status, int(g.run), int(wait), int(h and math.max(h.next_probe_at - now, 1) or 0), lifted }
+end
+
+-- Closed before: by this very call, or as dead while its worker was silent. What is known now is better.
+if a.finished_at then
+  if a.charge == 'unknown' and charge ~= 'unknown' then close_attempt(g, a, outcome, charge, v.upstream, now) end
+  return report()
+end
+close_attempt(g, a, outcome, charge, v.upstream, now)
+
+for _, each in ipairs({ 'account', 'model:' .. g.model }) do
+  local h = read_hold(each)
+  if h and h.probe == token then
+    if scope == each then probe_failed(h, v.error, v.message, now)
+    elseif proves then
+      lift_hold(each)
+      lifted = '1'
+    else probe_unclear(h, now) end
+  end
+end
+if scope ~= '' then set_hold(scope, g.id, v.error, v.message, probe_after, now) end
+
+local current = g.token == token
+if current then clear_intent(g) end
+if not current or SETTLED[g.status] or a.run ~= g.run then return report() end
+
+if outcome == 'rate_limited' and give_up > 0 then
+  if g.rl_since == 0 then redis.call('HSET', g.key, 'rl_since', int(now))
+  elseif now - g.rl_since > give_up then
+    v.counts = 'nothing'
+    finish_without_song(g, 'failed', v.error, v, now)
+    return report()
+  end
+else
+  redis.call('HDEL', g.key, 'rl_since')
+end
+if judge(g, v, limits, now) then return report() end
+
+redis.call('HSET', g.key, 'wait_reason', reason)
+if delay > 0 then
+  redis.call('HSET', g.key, 'not_before', int(now + delay))
+  park(g, now + delay)
+end
+transition(g, 'queued', now)
+return report()

@@ -1,0 +1,81 @@
+import type { UpstreamAnswer } from '../../contract/generation.ts';
+import { OUTCOME_TABLE, type OutcomeKind } from '../../contract/outcomes.ts';
+import type { Blocker, GenerationErrorCode, Status } from '../../contract/words.ts';
+import type { Limits } from './claim.ts';
+import { loadScript, type RecordStore, words } from './store.ts';
+
+const script = loadScript('release');
+
+/** Rate limits are waited out for a day; then the caller is told. */
+const GIVE_UP_RATE_LIMITED_MS = 24 * 3_600_000;
+
+/** What proves that key and balance are good: the upstream judged or worked on the request itself. */
+const PROVES_ACCOUNT: ReadonlySet<OutcomeKind> = new Set([
+  'invalid_request',
+  'content_rejected',
+  'output_rejected',
+  'stated_failure',
+  'too_large',
+  'unusable_audio',
+]);
+
+export interface ReleaseInput extends Limits {
+  readonly id: string;
+  readonly token: string;
+  readonly kind: Exclude<OutcomeKind, 'song'>;
+  readonly message: string;
+  readonly upstream: UpstreamAnswer | null;
+  /** Until it may start again; 0 leaves it where it stands in line. */
+  readonly delayMs: number;
+  readonly waitReason: Blocker;
+  /** `account` or `model:<name>` when the answer holds one of them. */
+  readonly hold: string | null;
+  readonly firstProbeMs: number;
+}
+
+export type ReleaseAnswer =
+  | {
+      readonly outcome: 'released';
+      readonly status: Status;
+      readonly run: number;
+      readonly delayMs: number;
+      /** Until the next probe of a held account; 0 = not held. */
+      readonly heldMs: number;
+      readonly lifted: boolean;
+    }
+  | { readonly outcome: 'gone' };
+
+/** Closes an attempt that gave no song and says what became of the run. */
+export async function releaseGeneration(store: RecordStore, input: ReleaseInput): Promise<ReleaseAnswer> {
+  const row = OUTCOME_TABLE[input.kind];
+  const error: GenerationErrorCode = row.error ?? 'upstream_unavailable';
+  const reply = words(
+    await script.run(store, [
+      input.id,
+      input.token,
+      row.outcome,
+      row.charge,
+      row.counts,
+      error,
+      input.message,
+      input.upstream ? JSON.stringify(input.upstream) : '',
+      Math.ceil(input.delayMs),
+      input.waitReason,
+      input.hold ?? '',
+      input.firstProbeMs,
+      input.kind === 'rate_limited' ? GIVE_UP_RATE_LIMITED_MS : 0,
+      input.maxAttempts,
+      input.maxUnknownCharges,
+      PROVES_ACCOUNT.has(input.kind) ? '1' : '0',
+    ]),
+  );
+  if (reply[0] === 'gone') return { outcome: 'gone' };
+  return {
+    outcome: 'released',
+    status: reply[0] as Status,
+    run: Number(reply[1]),
+    delayMs: Number(reply[2]),
+    heldMs: Number(reply[3]),
+    lifted: reply[4] === '1',
+  };
+}
