@@ -143,9 +143,13 @@ function parseLines(text: string): Record<string, unknown>[] {
     .flatMap((line) => {
       try {
         const value: unknown = JSON.parse(line);
-        return typeof value === 'object' && value !== null ? [value as Record<string, unknown>] : [];
+        return isObject(value) ? [value] : [];
       } catch {
         return [];
       }
     });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

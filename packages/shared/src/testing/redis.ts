@@ -48,7 +48,10 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
     ...['--appendonly', 'yes', '--appendfsync', options.appendfsync ?? 'everysec'],
     ...['--maxmemory-policy', 'noeviction', '--daemonize', 'no', ...(options.args ?? [])],
   ]);
-  let child = await launch(server, socket, dir);
+  let child = await launch(server, socket, dir).catch((error: unknown) => {
+    rmSync(dir, { recursive: true, force: true });
+    throw error;
+  });
   const ended = mustBeEnded(`redis ${socket}`, () => {
     child.kill('SIGKILL');
     rmSync(dir, { recursive: true, force: true });
