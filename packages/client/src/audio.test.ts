@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Songmill } from './client.ts';
 import { ConnectionError, NotFoundError } from './errors.ts';
 import { problem, type ScriptedServer, startScriptedServer } from './testing/scripted-server.ts';
@@ -11,7 +11,10 @@ beforeEach(async () => {
   server = await startScriptedServer();
   client = new Songmill({ url: server.url, apiKey: 'sgm_test', pause: async () => {} });
 });
-afterEach(() => server.close());
+afterEach(() => {
+  vi.useRealTimers();
+  return server.close();
+});
 
 /** A stream that remembers what became of it. */
 function sink(write: (chunk: Uint8Array) => void | Promise<void> = () => {}) {
@@ -43,13 +46,30 @@ it('the body is there while the song is still being sent', async () => {
   expect((await reader?.read())?.done).toBe(true);
 });
 
-it('the time limit ends with the headers, the signal does not', async () => {
+it('the time limit ends with the headers, the signal goes on to count', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const signals: (AbortSignal | null | undefined)[] = [];
+  const slow = new Songmill({
+    fetch: async (_url, init) => {
+      signals.push(init.signal);
+      return new Response('song');
+    },
+  });
+  const stop = new AbortController();
+  await slow.generations.audio('gen_1', { signal: stop.signal, timeoutMs: 1000 });
+  vi.advanceTimersByTime(600_000);
+  expect(signals[0]?.aborted).toBe(false);
+  stop.abort();
+  expect(signals[0]?.aborted).toBe(true);
+});
+
+it('an abort ends a body that is still coming', async () => {
   server.otherwise = (response) => {
     response.writeHead(200, { 'content-type': 'audio/mpeg' });
     response.write('first');
   };
   const stop = new AbortController();
-  const response = await client.generations.audio('gen_1', { signal: stop.signal, timeoutMs: 5_000 });
+  const response = await client.generations.audio('gen_1', { signal: stop.signal });
   const body = response.text().catch((error: unknown) => error);
   stop.abort();
   expect(await body).toMatchObject({ name: 'AbortError' });

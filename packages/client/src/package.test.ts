@@ -1,0 +1,68 @@
+import { glob, readFile } from 'node:fs/promises';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import * as client from './client.ts';
+import * as errors from './errors.ts';
+import { generation, json, type ScriptedServer, startScriptedServer } from './testing/scripted-server.ts';
+
+const packageDir = new URL('..', import.meta.url);
+const read = (path: string) => readFile(new URL(path, packageDir), 'utf8');
+
+let server: ScriptedServer;
+beforeEach(async () => {
+  server = await startScriptedServer();
+});
+afterEach(() => server.close());
+
+it('the client imports nothing at run time but its own files, so that it runs in a browser', async () => {
+  const foreign: string[] = [];
+  let files = 0;
+  for await (const path of glob('src/**/*.ts', { cwd: packageDir.pathname })) {
+    if (path.includes('/testing/') || path.endsWith('.test.ts')) continue;
+    files++;
+    const source = await read(path);
+    for (const [statement, from = ''] of source.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)';$/gm)) {
+      if (!/^(import|export) type\b/.test(statement) && !from.startsWith('.')) foreign.push(`${path}: ${from}`);
+    }
+    if (/\b(process|Buffer|require)\b[.(]/.test(source)) foreign.push(`${path}: a global of Node`);
+  }
+  expect(files).toBeGreaterThan(10);
+  expect(foreign).toEqual([]);
+  expect(JSON.parse(await read('package.json')).dependencies ?? {}).toEqual({});
+});
+
+it('the programs of the README run', async () => {
+  const blocks = [...(await read('README.md')).matchAll(/^```js\n(.*?)^```$/gms)].map(([, code = '']) => code);
+  expect(blocks.length).toBeGreaterThan(2);
+  server.otherwise = (response, request) => {
+    const { method, path } = request;
+    if (path.endsWith('/audio')) {
+      response.writeHead(200, { 'content-type': 'audio/mpeg' }).end('song');
+    } else if (path === '/v1/generations' && method === 'GET') {
+      json({ data: [generation('gen_1', 'failed')], has_more: false, next_cursor: null })(response, request);
+    } else {
+      json(generation('gen_1', 'succeeded'))(response, request);
+    }
+  };
+  const program = blocks.join('\n').replaceAll(/^import (.*) from '(.*)';$/gm, "const $1 = modules['$2'];");
+  const AsyncFunction = (async () => {}).constructor as new (
+    ...code: string[]
+  ) => (...given: object[]) => Promise<void>;
+  const output: unknown[] = [];
+  const env = { SONGMILL_URL: server.url, SONGMILL_API_KEY: 'sgm_test' };
+  const song = new WritableStream();
+  await new AsyncFunction('modules', 'process', 'console', 'file', program)(
+    modules,
+    { env },
+    { log: (...words: unknown[]) => output.push(words.join(' ')) },
+    song,
+  );
+  expect(output).toContain('gen_1 succeeded');
+  expect(server.received.map(({ method, path }) => `${method} ${path}`)).toEqual(
+    expect.arrayContaining([
+      'POST /v1/generations',
+      'GET /v1/generations',
+      'GET /v1/generations/gen_1/audio',
+      'POST /v1/generations/gen_1/retry',
+    ]),
+  );
+});
