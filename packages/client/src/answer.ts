@@ -36,6 +36,7 @@ export class AnswerPromise<T> extends Promise<T> {
     return this.#answer;
   }
 
+  // oxlint-disable-next-line unicorn/no-thenable -- This is a promise: its `then` goes to the answer.
   override then<A = T, B = never>(
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,

@@ -43,6 +43,7 @@ it('the programs of the README run', async () => {
       json(generation('gen_1', 'succeeded'))(response, request);
     }
   };
+  const modules: Record<string, object> = { '@songmill/client/client': client, '@songmill/client/errors': errors };
   const program = blocks.join('\n').replaceAll(/^import (.*) from '(.*)';$/gm, "const $1 = modules['$2'];");
   const AsyncFunction = (async () => {}).constructor as new (
     ...code: string[]

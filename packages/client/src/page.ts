@@ -31,7 +31,8 @@ export class Page<T> implements AsyncIterable<T>, PageBody<T> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    for (let page: Page<T> | null = this; page; page = await page.next()) yield* page.data;
+    yield* this.data;
+    for (let page = await this.next(); page; page = await page.next()) yield* page.data;
   }
 }
 

@@ -142,7 +142,7 @@ function requestOf(context: ClientContext, call: Call, signal: AbortSignal): { u
   }
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(call.query ?? {})) if (value != null) query.set(name, value);
-  return { url: `${context.url}${call.path}${query.size > 0 ? `?${query}` : ''}`, init };
+  return { url: `${context.url}${call.path}${query.size > 0 ? `?${query.toString()}` : ''}`, init };
 }
 
 async function jsonOf<T>(response: Response): Promise<T> {
