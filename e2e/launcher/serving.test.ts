@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { requires } from '@songmill/shared/testing/requires';
+import { Scratch } from './scratch.ts';
+
+describe('npm start', requires('redis-server|valkey-server'), () => {
+  let scratch: Scratch;
+  beforeEach(() => {
+    scratch = new Scratch();
+  });
+  afterEach(() => scratch.dispose());
+
+  it('a second one says which url serves and exits 0, with --exit 1', async () => {
+    const first = scratch.start();
+    const [, url] = await first.says(/serves at (http:\/\/\S+?);/);
+    const second = scratch.start();
+    expect(await second.exited).toMatchObject({ code: 0 });
+    expect(second.output()).toContain(`already serves at ${url}`);
+    const third = scratch.start(['--exit']);
+    expect(await third.exited).toMatchObject({ code: 1 });
+    expect(third.output()).toContain(`already serves at ${url}`);
+    expect(await fetch(`${url}/readyz`).then((response) => response.status)).toBe(200);
+    process.kill(first.pid, 'SIGTERM');
+    await scratch.leftAfter(5000);
+    expect(existsSync(path.join(scratch.root, 'data/songmill.lock'))).toBe(false);
+  });
+
+  it('a busy port gives another, said aloud', async () => {
+    const occupant = net.createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => occupant.once('listening', resolve));
+    const { port } = occupant.address() as net.AddressInfo;
+    try {
+      const npm = scratch.start(['--no-sample'], { API_PORT: String(port) });
+      await npm.says(new RegExp(`port ${port} is busy; using .* instead`));
+      const [, url = ''] = await npm.says(/serves at (http:\/\/\S+?);/);
+      expect(new URL(url).port).not.toBe(String(port));
+      expect(await fetch(url).then((response) => response.status)).toBe(200);
+      process.kill(npm.pid, 'SIGTERM');
+      expect(await scratch.leftAfter(5000)).toEqual([]);
+    } finally {
+      occupant.close();
+    }
+  });
+
+  it('a process that was killed is started again, said aloud with its last lines', async () => {
+    const npm = scratch.start();
+    const [, url = ''] = await npm.says(/serves at (http:\/\/\S+?);/);
+    const api = scratch.processes().find(({ command }) => command.includes('api/dist/main.js'));
+    process.kill(api?.pid ?? 0, 'SIGKILL');
+    await npm.says(
+      /api ended unexpectedly \(by SIGKILL\)[^]*"listening"[^]*api starts again in 0\.5 s[^]*api runs again/,
+    );
+    expect(await fetch(url).then((response) => response.status)).toBe(200);
+    process.kill(npm.pid, 'SIGTERM');
+    expect(await scratch.leftAfter(5000)).toEqual([]);
+  });
+
+  it('a process that always ends at once is given up on, and everything stops with exit code 1', async () => {
+    scratch.write('data/simulator-breaks', '');
+    const npm = scratch.start();
+    expect(await npm.exited).toMatchObject({ code: 1 });
+    expect(npm.output()).toContain('the frame table is missing');
+    expect(npm.output()).toContain('simulator ended 5 times in a row right after its start');
+    expect(await scratch.leftAfter(5000)).toEqual([]);
+  });
+
+  it('with a real key and nobody to ask there is no sample, and --exit fails', async () => {
+    const real = { UPSTREAM_API_KEY: 'made-up' };
+    const once = scratch.start(['--exit'], real);
+    expect(await once.exited).toMatchObject({ code: 1 });
+    expect(once.output()).toMatch(/20 songs on the real upstream; the account of UPSTREAM_API_KEY pays/);
+    const serving = scratch.start([], real);
+    await serving.says(/Nobody is here to be asked[^]*serves at/);
+    expect(scratch.processes().some(({ command }) => command.includes('simulator/dist'))).toBe(false);
+    process.kill(serving.pid, 'SIGTERM');
+    expect(await scratch.leftAfter(5000)).toEqual([]);
+  });
+
+  it('keeps its data in the folder given with --home', async () => {
+    const npm = scratch.start(['--no-sample', '--home', 'elsewhere']);
+    await npm.says(/serves at/);
+    process.kill(npm.pid, 'SIGTERM');
+    expect(await scratch.leftAfter(5000)).toEqual([]);
+    expect(existsSync(path.join(scratch.root, 'elsewhere/data/logs/worker.log'))).toBe(true);
+    expect(existsSync(path.join(scratch.root, 'data'))).toBe(false);
+  });
+});

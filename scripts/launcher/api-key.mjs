@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LauncherError } from './failure.mjs';
+
+const APPEARS_WITHIN_MS = 5000;
+
+/**
+ * The API key to use, and how a shell command names it without showing it. Without a setting it is the one that the
+ * API makes once and writes to `data/api-key`.
+ *
+ * @param {{ home: string, settings: Record<string, string>, from: string, signal: AbortSignal }} options `from`: the
+ *   folder the person's shell is in
+ * @returns {Promise<{ key: string, inShell: string }>}
+ */
+export async function findApiKey({ home, settings, from, signal }) {
+  if (settings.API_KEY !== undefined) return { key: settings.API_KEY, inShell: '$API_KEY' };
+  if (settings.API_KEY_FILE !== undefined) {
+    const file = path.resolve(home, settings.API_KEY_FILE);
+    return { key: readFileSync(file, 'utf8').trim(), inShell: catOf(file, from) };
+  }
+  const file = path.join(home, 'data', 'api-key');
+  const until = performance.now() + APPEARS_WITHIN_MS;
+  for (;;) {
+    const key = readIfThere(file);
+    if (key !== '') return { key, inShell: catOf(file, from) };
+    if (performance.now() > until) {
+      throw new LauncherError(
+        `${file} is missing: the API has a key already, and it is not kept in readable form. Set API_KEY to one you ` +
+          'know, for example in .env.',
+      );
+    }
+    await sleep(25, undefined, { signal });
+  }
+}
+
+function readIfThere(file) {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+function catOf(file, from) {
+  const relative = path.relative(from, file);
+  const shown = relative.startsWith('..') ? file : relative;
+  return `$(cat ${/^[\w./@+-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`})`;
+}
