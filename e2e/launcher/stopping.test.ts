@@ -18,6 +18,11 @@ const WAYS: readonly [string, (npm: Running, scratch: Scratch) => void][] = [
   ['KILL to the launcher', (_npm, scratch) => process.kill(launchersOf(scratch).at(-1) ?? 0, 'SIGKILL')],
 ];
 
+const KILL_OLDER: (typeof WAYS)[number] = [
+  'KILL to the older half',
+  (_npm, scratch) => process.kill(launchersOf(scratch)[0] ?? 0, 'SIGKILL'),
+];
+
 describe('stopping npm start', requires('redis-server|valkey-server'), () => {
   let scratch: Scratch;
   beforeEach(() => {
@@ -59,13 +64,6 @@ describe('stopping npm start', requires('redis-server|valkey-server'), () => {
     expect(await scratch.leftAfter(5000)).toEqual([]);
     expect(scratch.read('data/stops.log')).toContain('worker ended, redis answers');
   });
-
-  const KILL_OLDER = [
-    'KILL to the older half',
-    (_npm: Running, scratch: Scratch) => {
-      process.kill(launchersOf(scratch)[0] ?? 0, 'SIGKILL');
-    },
-  ] as const;
 
   it.for([...WAYS, KILL_OLDER])('%s does so too when an older node had to bring a newer one', async ([, stop]) => {
     const path = await scratch.pretendOldNode();
