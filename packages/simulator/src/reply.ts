@@ -106,6 +106,11 @@ export async function send(call: OpenCall, reply: Reply, stopping: boolean): Pro
     }
     response.end();
   }
+  return finished(call);
+}
+
+/** Resolves when the answer has left, or the client has. */
+export async function finished({ response }: OpenCall): Promise<'sent' | 'gone'> {
   if (!response.writableFinished && !response.destroyed) {
     await new Promise<void>((resolve) => {
       response.once('finish', resolve);

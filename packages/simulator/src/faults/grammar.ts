@@ -114,7 +114,7 @@ function readOptions(options: readonly string[]): Options | null {
     const number = Number(value);
     if (/^x\d{1,6}$/.test(option)) chosen.times = Number(option.slice(1));
     else if (name === 'id' && value !== '') chosen.id = value;
-    else if (name === 'retry_after' && number >= 0) chosen.retryAfter = number;
+    else if (name === 'retry_after' && value !== '' && number >= 0) chosen.retryAfter = number;
     else if (name === 'status' && number >= 200 && number <= 599) chosen.status = number;
     else if (option === 'billed') Object.assign(chosen, { billed: true, stage: 'made' satisfies Stage });
     else if (option === 'free') chosen.billed = false;

@@ -90,7 +90,7 @@ function audioSetting(form: Form): GenerationRequest['setting'] {
   if (value === undefined || value === '') return DEFAULT_SETTING;
   if (form.encoding !== 'json') {
     try {
-      value = JSON.parse(String(value));
+      value = JSON.parse(text(form, 'audio_setting'));
     } catch {
       throw new Invalid('audio_setting is not JSON');
     }

@@ -1,6 +1,6 @@
 import type { Fault } from '../faults/grammar.ts';
 import type { OpenCall } from '../open-calls.ts';
-import { byteLength, drained, type Reply, send, startAnswer } from '../reply.ts';
+import { byteLength, drained, finished, type Reply, send, startAnswer } from '../reply.ts';
 import type { Simulation } from '../simulation.ts';
 import { firstHalf } from './success-body.ts';
 
@@ -53,5 +53,5 @@ async function drip(sim: Simulation, call: OpenCall, reply: Reply, ms: number): 
     await sim.calls.wait(call, ms / DRIP_STEPS);
   }
   call.response.end();
-  return call.response.destroyed ? 'gone' : 'sent';
+  return finished(call);
 }

@@ -14,6 +14,7 @@ export interface SuccessParts {
 }
 
 const MEGABYTE = 1_000_000;
+const PAD_DIGITS = 1000;
 const DEFAULT_HUGE_MEGABYTES = 32;
 
 /**
@@ -56,8 +57,8 @@ function spoiler(fault: Fault | null): string {
   if (fault?.name === 'duplicate') return '"audio":"00",';
   if (fault?.name === 'decoy') return '"extra":{"audio":"beef","status":1},"list":[{"audio":"f00d"}],';
   if (fault?.name !== 'late') return '';
-  const keys = Math.ceil((MEGABYTE * (fault.value ?? 1)) / 1024);
-  return Array.from({ length: keys }, (_, i) => `"pad_${i}":"${'0'.repeat(1000)}",`).join('');
+  const keys = Math.ceil((MEGABYTE * (fault.value ?? 1)) / PAD_DIGITS);
+  return Array.from({ length: keys }, (_, i) => `"pad_${i}":"${'0'.repeat(PAD_DIGITS)}",`).join('');
 }
 
 function audioHex(hex: readonly Buffer[], fault: Fault | null): Buffer[] {

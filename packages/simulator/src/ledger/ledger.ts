@@ -51,7 +51,7 @@ export class Ledger {
   #waiters: Waiter[] = [];
   #mustSync = false;
   #flushing: Promise<void> | null = null;
-  #failure: unknown = null;
+  #failure: Error | null = null;
 
   private constructor(path: string, file: FileHandle, last: number) {
     this.path = path;
@@ -64,11 +64,15 @@ export class Ledger {
     await mkdir(dirname(path), { recursive: true });
     const file = await open(path, 'a+');
     let last = 0;
-    for await (const line of readLedger(path)) {
-      last = Math.max(last, line.n);
-      onLine(line);
+    const stat = await file.stat();
+    // A device has no lines to go on from, and may never end.
+    const size = stat.isFile() ? stat.size : 0;
+    if (size > 0) {
+      for await (const line of readLedger(path)) {
+        last = Math.max(last, line.n);
+        onLine(line);
+      }
     }
-    const { size } = await file.stat();
     if (size > 0) {
       const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
       if (buffer[0] !== 0x0a) await file.appendFile('\n');
@@ -132,7 +136,7 @@ export class Ledger {
         if (mustSync) await this.#file.datasync();
         for (const waiter of waiters) waiter.resolve();
       } catch (error) {
-        this.#failure = error;
+        this.#failure = error as Error;
         for (const waiter of waiters) waiter.reject(error);
         return;
       }
