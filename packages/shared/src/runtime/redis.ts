@@ -7,12 +7,15 @@ import { Redis, type RedisOptions } from 'ioredis';
  */
 export type RedisRole = 'request' | 'worker';
 
+/** ioredis 6 types `replyMapping` differently in its options and its constructor; we leave it unset. */
+type ConnectOptions = RedisOptions & { replyMapping?: 'legacy' };
+
 /**
  * Options for one Redis URL (`redis://`, `rediss://`, `unix:///path.sock`, with an optional
  * `?db=` on the socket form). The retry delay is capped at 2 s: BullMQ's own default of up to
  * 20 s would be the recovery time our users see.
  */
-export function redisOptions(url: string, role: RedisRole): RedisOptions {
+export function redisOptions(url: string, role: RedisRole): ConnectOptions {
   const parsed = new URL(url);
   const where: RedisOptions =
     parsed.protocol === 'unix:'
@@ -23,7 +26,7 @@ export function redisOptions(url: string, role: RedisRole): RedisOptions {
           db: Number(parsed.pathname.slice(1) || 0),
           ...(parsed.protocol === 'rediss:' ? { tls: {} } : {}),
         };
-  return {
+  const options: RedisOptions = {
     ...where,
     ...(parsed.username ? { username: decodeURIComponent(parsed.username) } : {}),
     ...(parsed.password ? { password: decodeURIComponent(parsed.password) } : {}),
@@ -33,6 +36,7 @@ export function redisOptions(url: string, role: RedisRole): RedisOptions {
     // A `request` command that Redis does not answer within this time becomes a 503.
     ...(role === 'request' ? { commandTimeout: 5000, connectTimeout: 5000 } : { connectTimeout: 10_000 }),
   };
+  return options as ConnectOptions;
 }
 
 /**
@@ -40,8 +44,7 @@ export function redisOptions(url: string, role: RedisRole): RedisOptions {
  * client without an `error` listener prints to the console.
  */
 export function connectRedis(url: string, role: RedisRole, onError: (error: Error) => void): Redis {
-  // ioredis 6 types `replyMapping` differently in its options and its constructor; we leave it unset.
-  const redis = new Redis(redisOptions(url, role) as RedisOptions & { replyMapping?: 'legacy' });
+  const redis = new Redis(redisOptions(url, role));
   redis.on('error', onError);
   return redis;
 }

@@ -45,6 +45,12 @@ export async function findMissingPointers(
   return { lookedAt: Number(reply[0]), kept: Number(reply[1]), missing };
 }
 
+/** Whether a worker has shown itself within its lease. */
+export async function isWorkerLive(store: RecordStore, worker: string, leaseMs: number): Promise<boolean> {
+  const [seen, time] = await Promise.all([store.redis.zscore(store.keys.workers, worker), store.redis.time()]);
+  return seen !== null && Number(seen) + leaseMs > Number(time[0]) * 1000;
+}
+
 export interface Beat {
   readonly worker: string;
   readonly concurrency: number;

@@ -15,6 +15,8 @@ export interface Keys {
   readonly projects: string;
   readonly workers: string;
   readonly sweep: string;
+  /** Why nothing starts for a while; expires with the brake. */
+  readonly brake: string;
   generation(id: string): string;
   /** Index of one project's generations, by ordinal. */
   list(project: string, status?: Status): string;
@@ -39,6 +41,7 @@ export function keysOf(prefix: string): Keys {
     projects: `${root}projects`,
     workers: `${root}workers`,
     sweep: `${root}sweep`,
+    brake: `${root}brake`,
     apiKeys: `${root}api-keys`,
     generation: (id) => `${root}g:${id}`,
     list: (project, status) => (status ? `${root}l:${project}:${status}` : `${root}l:${project}`),

@@ -31,7 +31,7 @@ const request = {
 
 beforeAll(async () => {
   server = await startRedis();
-  store = openRecordStore(new Redis(redisOptions(server.url, 'worker') as never), 'test');
+  store = openRecordStore(new Redis(redisOptions(server.url, 'worker')), 'test');
 });
 afterAll(async () => {
   store.redis.disconnect();

@@ -27,12 +27,16 @@ export async function waitInfo(
     .hmget(keys.hold('account'), 'reason', 'next_probe_at')
     .hmget(keys.hold(`model:${record.request.model}`), 'reason', 'next_probe_at')
     .zrevrange(keys.workers, 0, 0, 'WITHSCORES')
+    .get(keys.brake)
+    .pttl(keys.brake)
     .time()
     .exec();
-  const [ready, inWindow, waiting, paused, account, model, worker, time] = (replies ?? []).map(([error, reply]) => {
-    if (error) throw error;
-    return reply;
-  }) as [
+  const [ready, inWindow, waiting, paused, account, model, worker, brake, brakeMs, time] = (replies ?? []).map(
+    ([error, reply]) => {
+      if (error) throw error;
+      return reply;
+    },
+  ) as [
     number | null,
     number | null,
     number,
@@ -40,6 +44,8 @@ export async function waitInfo(
     (string | null)[],
     (string | null)[],
     string[],
+    string | null,
+    number,
     [string, string],
   ];
   const now = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
@@ -62,6 +68,7 @@ export async function waitInfo(
     if (record.waitReason !== null && record.notBeforeMs !== null && record.notBeforeMs > now) {
       return { by: record.waitReason as Blocker, untilMs: record.notBeforeMs, reason: null };
     }
+    if (brake !== null) return { by: brake as Blocker, untilMs: now + Math.max(brakeMs, 0), reason: null };
     return { by: null, untilMs: null, reason: null };
   }
 }

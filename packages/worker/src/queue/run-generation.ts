@@ -1,0 +1,106 @@
+import type { AcceptedRequest } from '@songmill/shared/contract/generation-rules';
+import { newToken } from '@songmill/shared/runtime/ids';
+import type { Pointer } from '@songmill/shared/runtime/queues';
+import { claimGeneration } from '@songmill/shared/runtime/records/claim';
+import { publishGeneration } from '@songmill/shared/runtime/records/publish';
+import { keepSong } from '../storage/keep-song.ts';
+import type { UpstreamResult } from '../upstream/result.ts';
+import { giveBack } from './give-back.ts';
+import type { WorkerContext } from './context.ts';
+import type { Move } from './move.ts';
+
+/** Looked at again this often while the disk is too full for a paid song. */
+const STORAGE_RECHECK_MS = 5000;
+
+/**
+ * One pick-up of one generation, as a pipeline: already paid for? → room for a song? → claim → call →
+ * keep or give back. It throws only when Redis or the journal fail before the call; after the call
+ * nothing that was paid for is dropped.
+ */
+export async function runGeneration(context: WorkerContext, pointer: Pointer): Promise<Move> {
+  const bought = await publishBoughtBefore(context, pointer.id);
+  if (bought) return bought;
+  if (await context.freeSpace.isLow()) {
+    return { kind: 'brake', ms: STORAGE_RECHECK_MS, reason: 'storage', spent: false };
+  }
+  const token = newToken();
+  const claim = await claimForCall(context, pointer, token);
+  if ('kind' in claim) return claim;
+  const result = await callUpstream(context, pointer.id, token, claim.request, claim.modelHasWorked);
+  if (result.kind === 'song') return keepSong(context, { id: pointer.id, token, request: claim.request, result });
+  return giveBack(context, { id: pointer.id, token, counted: claim.counted, model: claim.request.model, result });
+}
+
+/** Storage holds the commit: a song bought before a crash, or before Redis forgot, is never bought again. */
+async function publishBoughtBefore(context: WorkerContext, id: string): Promise<Move | null> {
+  const commit = await context.storage.readCommit(id);
+  if (!commit) return null;
+  const { song } = commit;
+  const answer = await publishGeneration(context.records, {
+    id,
+    token: song.token,
+    worker: context.workerId,
+    song,
+    upstream: null,
+  });
+  context.logger.info({ generation_id: id, outcome: answer.outcome }, 'published a song that was already stored');
+  if (answer.outcome === 'gone') await context.storage.remove(id);
+  return { kind: 'finish', spent: false };
+}
+
+async function claimForCall(context: WorkerContext, pointer: Pointer, token: string) {
+  const { settings, records, workerId } = context;
+  const claim = await claimGeneration(records, {
+    id: pointer.id,
+    run: pointer.run,
+    token,
+    worker: workerId,
+    leaseMs: settings.WORKER_LEASE_MS,
+    longestCallMs: settings.UPSTREAM_TIMEOUT_MS,
+    maxAttempts: settings.MAX_ATTEMPTS,
+    maxUnknownCharges: settings.MAX_UNKNOWN_CHARGES,
+  });
+  switch (claim.outcome) {
+    case 'claimed':
+      return claim;
+    case 'gone':
+    case 'done':
+    case 'settled':
+      return { kind: 'finish', spent: false } satisfies Move;
+    case 'early':
+    case 'busy':
+    case 'yield':
+      return { kind: 'delay', ms: claim.ms, spent: false } satisfies Move;
+    case 'held':
+      // A held account stops everything; a held model only those who ask for it.
+      return claim.scope === 'account'
+        ? ({ kind: 'brake', ms: claim.ms, reason: 'account', spent: false } satisfies Move)
+        : ({ kind: 'delay', ms: claim.ms, spent: false } satisfies Move);
+  }
+}
+
+async function callUpstream(
+  context: WorkerContext,
+  id: string,
+  token: string,
+  request: AcceptedRequest,
+  modelHasWorked: boolean,
+): Promise<UpstreamResult> {
+  const { journal, logger, upstream, reach } = context;
+  const spoolPath = journal.pathOf(token);
+  await journal.write({ event: 'intent', id, token });
+  const started = performance.now();
+  const result = await upstream.generate({ request, spoolPath, modelHasWorked, signal: context.giveUp });
+  reach.note(result.kind);
+  logger.info(
+    {
+      generation_id: id,
+      token,
+      kind: result.kind,
+      upstream: result.upstream,
+      duration_ms: Math.round(performance.now() - started),
+    },
+    'upstream call ended',
+  );
+  return result;
+}

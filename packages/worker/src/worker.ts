@@ -1,0 +1,121 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { newId } from '@songmill/shared/runtime/ids';
+import { type Part, stopAll } from '@songmill/shared/runtime/lifecycle';
+import type { Logger } from '@songmill/shared/runtime/logger';
+import { openQueue } from '@songmill/shared/runtime/queues';
+import { probeHoldsNow } from '@songmill/shared/runtime/records/hold';
+import { openRecordStore } from '@songmill/shared/runtime/records/store';
+import { connectRedis } from '@songmill/shared/runtime/redis';
+import type { Settings } from '@songmill/shared/runtime/settings';
+import { openStorage } from '@songmill/shared/runtime/storage/storage';
+import { startHealth } from './health.ts';
+import { releaseBrake } from './queue/brake.ts';
+import { type Consumer, startConsumer } from './queue/consumer.ts';
+import type { WorkerContext } from './queue/context.ts';
+import { startFeeder } from './queue/feeder.ts';
+import { startHeartbeat } from './queue/heartbeat.ts';
+import { applyLimits } from './queue/rate.ts';
+import { startRepairs } from './queue/repairs.ts';
+import { startWatchdog } from './queue/watchdog.ts';
+import { adoptSpool } from './storage/adopt-spool.ts';
+import { watchFreeSpace } from './storage/free-space.ts';
+import { openJournal } from './storage/journal.ts';
+import { openUpstream } from './upstream/client.ts';
+import { watchReach } from './upstream/reach.ts';
+
+export interface WorkerDeps {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  /** The upstream's key, asked before every call. */
+  readonly readKey: () => string;
+}
+
+export interface RunningWorker extends Part {
+  /** Of its health page. */
+  readonly url: string;
+  /** A new key or a top-up: every hold is probed now instead of at its time. */
+  probeHolds(): Promise<void>;
+}
+
+/** After SHUTDOWN_GRACE_MS what is broken off still gets this long to be written down. */
+const WRITE_DOWN_MS = 5000;
+
+/**
+ * Starts one worker process. Resolves when it takes work; waits for Redis as long as that takes.
+ * `stop` takes nothing new, lets paid calls finish for SHUTDOWN_GRACE_MS, then leaves.
+ */
+export async function startWorker({ settings, logger, readKey }: WorkerDeps): Promise<RunningWorker> {
+  const workerId = newId('wrk');
+  const log = logger.child({ worker: workerId });
+  const redis = connectRedis(settings.REDIS_URL, 'worker', (error) => log.warn({ err: error }, 'redis connection'));
+  const records = openRecordStore(redis, settings.REDIS_PREFIX);
+  const queue = openQueue('generate', redis, settings.REDIS_PREFIX);
+  queue.on('error', (error) => log.warn({ err: error }, 'queue'));
+  const storage = await openStorage(settings.STORAGE_URL);
+  const journal = await openJournal(settings.SPOOL_DIR, workerId);
+  const upstream = openUpstream({
+    baseUrl: settings.UPSTREAM_BASE_URL,
+    timeoutMs: settings.UPSTREAM_TIMEOUT_MS,
+    maxResponseBytes: settings.UPSTREAM_MAX_RESPONSE_BYTES,
+    readKey,
+    logger: log,
+  });
+  const giveUp = new AbortController();
+  let wake = (): void => undefined;
+  const context: WorkerContext = {
+    workerId,
+    settings,
+    logger: log,
+    records,
+    queue,
+    storage,
+    upstream,
+    journal,
+    freeSpace: watchFreeSpace(storage, settings.STORAGE_MIN_FREE_BYTES),
+    reach: watchReach(),
+    giveUp: giveUp.signal,
+    wakeFeeder: () => wake(),
+  };
+
+  await applyLimits(queue, settings.UPSTREAM_RATE_PER_MINUTE, settings.UPSTREAM_MAX_CONCURRENCY);
+  const about = { pid: process.pid, node: process.version, concurrency: settings.WORKER_CONCURRENCY };
+  const heartbeat = await startHeartbeat({ records, settings, workerId, about, logger: log });
+  const feeder = startFeeder({ records, queue, workerId, logger: log });
+  wake = feeder.wake;
+  const repairs = startRepairs(context);
+  const adopting = adoptSpool(context).catch((error: unknown) => log.error({ err: error }, 'spool not adopted'));
+  const watchdog = startWatchdog(context, () => startConsumer(context));
+  const health = await startHealth(context, watchdog);
+
+  let stopped: Promise<void> | null = null;
+  const stop = async () => {
+    await stopAll([feeder, repairs]);
+    await drain(watchdog, settings.SHUTDOWN_GRACE_MS, giveUp);
+    await adopting;
+    await stopAll([watchdog, heartbeat, health, upstream, journal, storage]);
+    await queue.close();
+    redis.disconnect();
+  };
+  return {
+    url: health.url,
+    async probeHolds() {
+      await probeHoldsNow(records);
+      await releaseBrake(context);
+    },
+    stop() {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+/** Lets what runs end by itself, then breaks it off: the attempts are written down as unknown. */
+async function drain(consumer: Consumer, graceMs: number, giveUp: AbortController): Promise<void> {
+  const drained = consumer.drain();
+  const timers = new AbortController();
+  const grace = wait(graceMs, undefined, { signal: timers.signal }).catch(() => undefined);
+  await Promise.race([drained, grace]);
+  giveUp.abort(new Error('the worker is stopping'));
+  await Promise.race([drained, wait(WRITE_DOWN_MS, undefined, { signal: timers.signal }).catch(() => undefined)]);
+  timers.abort();
+}
