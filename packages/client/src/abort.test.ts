@@ -13,7 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-const caught = (promise: PromiseLike<unknown>): Promise<unknown> => Promise.resolve(promise).catch((error) => error);
+const caught = (promise: PromiseLike<unknown>): Promise<unknown> =>
+  Promise.resolve(promise).catch((thrown: unknown) => thrown);
 
 it('an aborted call lets go of its connection and passes the AbortError through', async () => {
   server.otherwise = silence;

@@ -70,7 +70,7 @@ it('an abort ends a body that is still coming', async () => {
   };
   const stop = new AbortController();
   const response = await client.generations.audio('gen_1', { signal: stop.signal });
-  const body = response.text().catch((error: unknown) => error);
+  const body = response.text().catch((thrown: unknown) => thrown);
   stop.abort();
   expect(await body).toMatchObject({ name: 'AbortError' });
 });
@@ -88,7 +88,7 @@ it('a range and a known ETag are passed on, and their answers are handed back', 
 
 it('a song that is not ready is an error with its code', async () => {
   server.otherwise = problem('audio_not_ready', 404);
-  const error = await client.generations.audio('gen_1').catch((error: unknown) => error);
+  const error = await client.generations.audio('gen_1').catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(NotFoundError);
   expect(error).toMatchObject({ code: 'audio_not_ready' });
 });
@@ -145,7 +145,9 @@ it('an aborted download passes the reason through and aborts the stream', async 
   };
   const stop = new AbortController();
   const { seen, stream } = sink(() => stop.abort());
-  const error = await client.generations.download('gen_1', stream, { signal: stop.signal }).catch((error) => error);
+  const error = await client.generations
+    .download('gen_1', stream, { signal: stop.signal })
+    .catch((thrown: unknown) => thrown);
   expect(error).toBe(stop.signal.reason);
   expect(seen.aborted).toBe(stop.signal.reason);
 });

@@ -17,14 +17,14 @@ export function isRetryableStatus(status: number): boolean {
  * clients refused at one moment do not come back at one moment.
  *
  * @param failures tries that have failed so far, from 1
- * @param retryAfterMs the server's wish, null when it stated none
+ * @param wishMs the server's wish, null when it stated none
  * @param random a number from 0 up to but not including 1
  * @returns milliseconds, or null when the server asked for more than a call should wait
  */
-export function retryDelayMs(failures: number, retryAfterMs: number | null, random: () => number): number | null {
-  if (retryAfterMs !== null && retryAfterMs > LONGEST_RETRY_AFTER_MS) return null;
+export function retryDelayMs(failures: number, wishMs: number | null, random: () => number): number | null {
+  if (wishMs !== null && wishMs > LONGEST_RETRY_AFTER_MS) return null;
   const span = Math.min(MAX_MS, BASE_MS * 2 ** (failures - 1));
-  return (retryAfterMs ?? 0) + random() * span;
+  return (wishMs ?? 0) + random() * span;
 }
 
 /**

@@ -74,7 +74,7 @@ it('onUpdate sees every answer, sooner for it, and never in less than Retry-Afte
 it('a wait that is over names the song, whose fate is its own', async () => {
   server.script(record('queued'));
   server.otherwise = silence;
-  const error = await client.generations.wait('gen_1', { timeoutMs: 300 }).catch((error: unknown) => error);
+  const error = await client.generations.wait('gen_1', { timeoutMs: 300 }).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(TimeoutError);
   expect(error).toMatchObject({ generationId: 'gen_1' });
   expect(String(error)).toContain('gen_1 was not settled within 300 ms');
@@ -84,7 +84,7 @@ it('an abort ends a held poll', async () => {
   server.script(record('queued'));
   server.otherwise = silence;
   const stop = new AbortController();
-  const waiting = client.generations.wait('gen_1', { signal: stop.signal }).catch((error: unknown) => error);
+  const waiting = client.generations.wait('gen_1', { signal: stop.signal }).catch((thrown: unknown) => thrown);
   const held = await server.arrived(2);
   stop.abort();
   expect(await waiting).toBe(stop.signal.reason);
@@ -128,7 +128,7 @@ it('generate that runs out of time knows the id of what it made', async () => {
       vi.advanceTimersByTime(5000);
     });
   const stub = new Songmill({ fetch: async (_url, init) => (init.method === 'POST' ? made : held(init.signal)) });
-  const error = await stub.generations.generate({}, { timeoutMs: 5000 }).catch((error: unknown) => error);
+  const error = await stub.generations.generate({}, { timeoutMs: 5000 }).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(TimeoutError);
   expect(error).toMatchObject({ generationId: 'gen_7' });
 });
