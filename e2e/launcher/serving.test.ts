@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requires } from '@songmill/shared/testing/requires';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Scratch } from './scratch.ts';
 
 describe('npm start', requires('redis-server|valkey-server'), () => {

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requires } from '@songmill/shared/testing/requires';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Running, Scratch } from './scratch.ts';
 
 /** The launcher's processes below npm and its shell: one, or two when an older Node had to bring a newer one. */
