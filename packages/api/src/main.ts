@@ -1,0 +1,34 @@
+import { ConfigError, EXIT_BAD_SETTINGS, parseConfig } from '@songmill/shared/runtime/config';
+import { createLogger } from '@songmill/shared/runtime/logger';
+import { openStorage } from '@songmill/shared/runtime/storage/storage';
+import closeWithGrace from 'close-with-grace';
+import { startApi } from './app.ts';
+
+// The API process: settings from the environment, JSON lines on stdout, SIGTERM and SIGINT drain.
+try {
+  const settings = parseConfig(process.env);
+  const logger = createLogger('api', settings.LOG_LEVEL);
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const api = await startApi({
+    settings,
+    logger,
+    storage: openStorage(settings.STORAGE_URL),
+    terminal: process.stderr.isTTY ? say : null,
+  });
+  logger.info({ url: api.url }, 'listening');
+  // A second signal ends the process at once; so does a drain that takes too long.
+  closeWithGrace(
+    { delay: 20_000, logger: { error: (error) => logger.error({ err: error }, 'closing') } },
+    async (why) => {
+      if (why.err) logger.fatal({ err: why.err }, 'unexpected error');
+      logger.info({ signal: why.signal ?? null }, 'stopping');
+      await api.stop();
+      logger.info('stopped');
+    },
+  );
+} catch (error) {
+  const settingsAreBad = error instanceof ConfigError;
+  const text = settingsAreBad ? error.faults.join('\n') : String(error instanceof Error ? error.stack : error);
+  process.stderr.write(`${text}\n`);
+  process.exit(settingsAreBad ? EXIT_BAD_SETTINGS : 1);
+}

@@ -1,0 +1,45 @@
+import { type AcceptedRequest, validateGeneration } from '@songmill/shared/contract/generation-rules';
+import type { InputFault } from '@songmill/shared/contract/problem';
+import type { ApiContext, Call, Faults } from '../context.ts';
+import { mediaTypeOf, readBody } from './body.ts';
+import { inForm, readGenerationForm } from './generation-form.ts';
+import { parseJson } from './json.ts';
+
+const FORM = 'multipart/form-data';
+
+/**
+ * The body of `POST /v1/generations`, JSON or form. Faults are added to `faults`; null is answered
+ * when there is any.
+ *
+ * @throws ProblemError when the body cannot be read at all
+ */
+export async function readGenerationBody(ctx: ApiContext, call: Call, faults: Faults): Promise<AcceptedRequest | null> {
+  const { settings } = ctx;
+  const type = mediaTypeOf(call, ['application/json', FORM]);
+  const bytes = await readBody(call, settings.MAX_BODY_BYTES);
+  const asForm = type.essence === FORM;
+  let body: unknown;
+  if (asForm) {
+    body = await readGenerationForm(bytes, call.req.headers, faults);
+  } else {
+    const { value, faults: inner } = parseJson(bytes);
+    faults.push(...inner);
+    // Rules walk the value by recursion, so deep ones end here.
+    if (inner.some((fault) => fault.code === 'too_deep')) return null;
+    body = value;
+  }
+  const rules = { defaultModel: settings.DEFAULT_MODEL, onUnknownCharge: settings.ON_UNKNOWN_CHARGE };
+  const judged = validateGeneration(body, rules);
+  if (judged.ok) return faults.length > 0 ? null : judged.request;
+  const told = new Set(faults.map(placeOf));
+  for (const fault of judged.faults) {
+    const shown: InputFault = asForm ? inForm(fault) : fault;
+    // `__proto__` is named once, not as an unknown field too.
+    if (shown.pointer === '' || !told.has(placeOf(shown))) faults.push(shown);
+  }
+  return null;
+}
+
+function placeOf(fault: InputFault): string {
+  return fault.pointer ?? fault.field ?? '';
+}

@@ -1,0 +1,13 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+/** The caller's own id when it is 1 to 128 visible ASCII characters, else a new one. */
+export function requestIdOf(req: Pick<IncomingMessage, 'headers'>): string {
+  const given = req.headers['x-request-id'];
+  return typeof given === 'string' && /^[\x21-\x7e]{1,128}$/.test(given) ? given : newRequestId();
+}
+
+/** 96 random bits, enough to find one request in any log. */
+export function newRequestId(): string {
+  return `req_${randomBytes(12).toString('hex')}`;
+}

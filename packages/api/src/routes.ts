@@ -1,0 +1,171 @@
+import { apiKeyRequestSchema, apiKeySchema } from '@songmill/shared/contract/api-key';
+import { generationRequestSchema, generationSchema } from '@songmill/shared/contract/generation';
+import type { ProblemCode, Scope } from '@songmill/shared/contract/words';
+import { z } from 'zod';
+import type { Handler } from './context.ts';
+import { apiKeyQuerySchema, createApiKey, listApiKeys, revokeApiKey } from './operate/api-keys.ts';
+import { getLiveness, getReadiness } from './operate/health.ts';
+import { readinessSchema } from './operate/readiness.ts';
+import { emptyBodySchema, resolveBodySchema } from './request/action-bodies.ts';
+import { cancelGeneration } from './request/cancel-generation.ts';
+import { createGeneration } from './request/create-generation.ts';
+import { deleteGeneration } from './request/delete-generation.ts';
+import { getDocsAsset, getDocsPage, getErrorsPage, getOpenapi } from './request/docs-pages.ts';
+import { generationFormSchema } from './request/form-schema.ts';
+import { getAudio } from './request/get-audio.ts';
+import { getGeneration } from './request/get-generation.ts';
+import { listGenerations } from './request/list-generations.ts';
+import { listQuerySchema } from './request/list-query.ts';
+import { resolveGeneration, retryGeneration } from './request/reopen-generation.ts';
+
+/** One answer: a JSON shape, or `audio`, `html`, `file` for bytes, or null for none. */
+type AnswerShape = z.ZodType | 'audio' | 'html' | 'file' | null;
+
+/** A row of the HTTP surface: what is served, to whom, by which function, in which shapes. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** Parts in braces are parameters. */
+  readonly path: string;
+  readonly pattern: string;
+  /** What the key must be allowed to do; null = no key. */
+  readonly scope: Scope | null;
+  readonly handle: Handler;
+  /** Name and summary in openapi.json. */
+  readonly name: string;
+  readonly summary: string;
+  readonly query?: z.ZodObject;
+  readonly headers?: readonly ('Idempotency-Key' | 'Prefer' | 'If-None-Match' | 'Range' | 'If-Range')[];
+  readonly json?: z.ZodType;
+  /** The body may be left out. */
+  readonly bodyOptional?: true;
+  readonly form?: z.ZodType;
+  readonly answers: Readonly<Record<number, AnswerShape>>;
+  /** Besides those that every route of its kind can give. */
+  readonly problems?: readonly ProblemCode[];
+}
+
+const generationPage = z
+  .object({ data: z.array(generationSchema), has_more: z.boolean(), next_cursor: z.string().nullable() })
+  .meta({ id: 'GenerationPage' });
+const apiKeyPage = z
+  .object({ data: z.array(apiKeySchema), has_more: z.boolean(), next_cursor: z.string().nullable() })
+  .meta({ id: 'ApiKeyPage' });
+const liveness = z.object({ status: z.literal('ok') }).meta({ id: 'Liveness' });
+
+const GENERATION = '/v1/generations/{id}';
+
+function row(line: Omit<Route, 'pattern'>): Route {
+  return { ...line, pattern: line.path };
+}
+
+/** The whole HTTP surface. The router, openapi.json and their tests read it. */
+export const ROUTES: readonly Route[] = [
+  row({
+    ...{ method: 'POST', path: '/v1/generations', scope: 'generate', handle: createGeneration },
+    ...{ name: 'createGeneration', summary: 'Ask for one song' },
+    headers: ['Idempotency-Key', 'Prefer'],
+    ...{ json: generationRequestSchema, form: generationFormSchema },
+    answers: { 200: generationSchema, 202: generationSchema },
+    problems: ['gone', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused', 'queue_full'],
+  }),
+  row({
+    ...{ method: 'GET', path: '/v1/generations', scope: 'read', handle: listGenerations },
+    ...{ name: 'listGenerations', summary: 'List generations, newest first' },
+    query: listQuerySchema,
+    answers: { 200: generationPage },
+  }),
+  row({
+    ...{ method: 'GET', path: GENERATION, scope: 'read', handle: getGeneration },
+    ...{ name: 'getGeneration', summary: 'Read one generation, or wait until it settles' },
+    headers: ['Prefer', 'If-None-Match'],
+    answers: { 200: generationSchema, 304: null },
+    problems: ['not_found'],
+  }),
+  row({
+    ...{ method: 'DELETE', path: GENERATION, scope: 'generate', handle: deleteGeneration },
+    ...{ name: 'deleteGeneration', summary: 'Delete the text and the audio of a settled generation' },
+    answers: { 204: null },
+    problems: ['not_found', 'conflict'],
+  }),
+  row({
+    ...{ method: 'POST', path: `${GENERATION}/cancel`, scope: 'generate', handle: cancelGeneration },
+    ...{ name: 'cancelGeneration', summary: 'Cancel at once; a call already sent is paid and left to finish' },
+    ...{ json: emptyBodySchema, bodyOptional: true },
+    answers: { 200: generationSchema },
+    problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type'],
+  }),
+  row({
+    ...{ method: 'POST', path: `${GENERATION}/retry`, scope: 'generate', handle: retryGeneration },
+    ...{ name: 'retryGeneration', summary: 'Start a new run of what failed or was canceled' },
+    headers: ['Idempotency-Key'],
+    ...{ json: emptyBodySchema, bodyOptional: true },
+    answers: { 202: generationSchema },
+    problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
+  }),
+  row({
+    ...{ method: 'POST', path: `${GENERATION}/resolve`, scope: 'generate', handle: resolveGeneration },
+    ...{ name: 'resolveGeneration', summary: 'Decide what happens to a generation that needs review' },
+    headers: ['Idempotency-Key'],
+    json: resolveBodySchema,
+    answers: { 200: generationSchema },
+    problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
+  }),
+  row({
+    ...{ method: 'GET', path: `${GENERATION}/audio`, scope: 'read', handle: getAudio },
+    ...{ name: 'getAudio', summary: 'Download the song or a part of it' },
+    headers: ['Range', 'If-Range', 'If-None-Match'],
+    answers: { 200: 'audio', 206: 'audio', 304: null },
+    problems: ['not_found', 'audio_not_ready', 'gone', 'range_not_satisfiable', 'storage_unavailable'],
+  }),
+  row({
+    ...{ method: 'POST', path: '/v1/api-keys', scope: 'admin', handle: createApiKey },
+    ...{ name: 'createApiKey', summary: 'Make an API key; it is shown this once' },
+    headers: ['Idempotency-Key'],
+    json: apiKeyRequestSchema,
+    answers: { 201: apiKeySchema },
+    problems: ['gone', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
+  }),
+  row({
+    ...{ method: 'GET', path: '/v1/api-keys', scope: 'admin', handle: listApiKeys },
+    ...{ name: 'listApiKeys', summary: 'List API keys, newest first' },
+    query: apiKeyQuerySchema,
+    answers: { 200: apiKeyPage },
+  }),
+  row({
+    ...{ method: 'DELETE', path: '/v1/api-keys/{id}', scope: 'admin', handle: revokeApiKey },
+    ...{ name: 'revokeApiKey', summary: 'Revoke an API key at once' },
+    answers: { 204: null },
+    problems: ['not_found'],
+  }),
+  row({
+    ...{ method: 'GET', path: '/livez', scope: null, handle: getLiveness },
+    ...{ name: 'getLiveness', summary: 'Whether this process answers' },
+    answers: { 200: liveness },
+  }),
+  row({
+    ...{ method: 'GET', path: '/readyz', scope: null, handle: getReadiness },
+    ...{ name: 'getReadiness', summary: 'Whether requests can be served, and each dependency' },
+    answers: { 200: readinessSchema, 503: readinessSchema },
+  }),
+  row({
+    ...{ method: 'GET', path: '/openapi.json', scope: null, handle: getOpenapi },
+    ...{ name: 'getOpenapi', summary: 'This document' },
+    answers: { 200: z.looseObject({ openapi: z.string() }) },
+  }),
+  row({
+    ...{ method: 'GET', path: '/docs', scope: null, handle: getDocsPage },
+    ...{ name: 'getDocs', summary: 'This document as a page' },
+    answers: { 200: 'html' },
+  }),
+  row({
+    ...{ method: 'GET', path: '/docs/errors', scope: null, handle: getErrorsPage },
+    ...{ name: 'getErrors', summary: 'Every error code and what to do; where the `type` of problems leads' },
+    answers: { 200: 'html' },
+  }),
+  row({
+    ...{ method: 'GET', path: '/docs/assets/{file}', scope: null, handle: getDocsAsset },
+    ...{ name: 'getDocsAsset', summary: 'Scripts and styles of the page' },
+    answers: { 200: 'file' },
+    problems: ['not_found'],
+  }),
+];
