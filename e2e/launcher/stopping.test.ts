@@ -11,6 +11,10 @@ function launchersOf(scratch: Scratch): number[] {
     .sort((a, b) => a - b);
 }
 
+function watchdogOf(scratch: Scratch): number {
+  return scratch.processes().find(({ command }) => command.includes('watchdog.mjs'))?.pid ?? 0;
+}
+
 const WAYS: readonly [string, (npm: Running, scratch: Scratch) => void][] = [
   ['TERM to npm', (npm) => process.kill(npm.pid, 'SIGTERM')],
   ['KILL to npm', (npm) => process.kill(npm.pid, 'SIGKILL')],
@@ -100,6 +104,33 @@ describe('stopping npm start', requires('redis-server|valkey-server'), () => {
     expect(second.output()).not.toMatch(/serves at/);
     scratch.remove('data/open-call');
     await second.says(/serves at/);
+    process.kill(second.pid, 'SIGTERM');
+    expect(await scratch.leftAfter(5000)).toEqual([]);
+  });
+
+  it('KILL to the watchdog stops everything, redis last, and exits 1', async () => {
+    const npm = scratch.start();
+    await npm.says(/serves at/);
+    process.kill(watchdogOf(scratch), 'SIGKILL');
+    expect(await npm.exited).toMatchObject({ code: 1 });
+    expect(await scratch.leftAfter(5000)).toEqual([]);
+    expect(scratch.read('data/stops.log').match(/got SIGTERM/g)).toHaveLength(3);
+    expect(scratch.read('data/stops.log')).not.toContain('redis is gone');
+  });
+
+  it('a run after one whose launcher and watchdog were killed first stops what that left behind', async () => {
+    const first = scratch.start();
+    await first.says(/serves at/);
+    process.kill(watchdogOf(scratch), 'SIGSTOP');
+    process.kill(launchersOf(scratch)[0] ?? 0, 'SIGKILL');
+    process.kill(watchdogOf(scratch), 'SIGKILL');
+    await first.exited;
+    const left = scratch.processes().map(({ pid }) => pid);
+    expect(left).toHaveLength(4);
+    const second = scratch.start();
+    await second.says(/stopping what a killed run left behind: .*redis[^]*serves at/);
+    const now = scratch.processes().map(({ pid }) => pid);
+    expect(left.filter((pid) => now.includes(pid))).toEqual([]);
     process.kill(second.pid, 'SIGTERM');
     expect(await scratch.leftAfter(5000)).toEqual([]);
   });
