@@ -1,0 +1,47 @@
+/** What the simulator says it billed; by lyrics, as the upstream knows no ids of ours. */
+export interface LedgerSummary {
+  readonly calls: number;
+  readonly charges: number;
+  readonly answers: number;
+  readonly open_calls: number;
+  readonly by_lyrics: Readonly<Record<string, { readonly calls: number; readonly charges: number }>>;
+}
+
+export interface SimulatorControl {
+  ledger(): Promise<LedgerSummary>;
+  state(): Promise<{ open_calls: number; max_concurrency_seen: number }>;
+  requests(): Promise<{ lyrics_base64: string }[]>;
+  config(change: object): Promise<void>;
+  faults(faults: readonly unknown[]): Promise<void>;
+  /** Resolves when the state satisfies the predicate; the test's own time limit ends it otherwise. */
+  until(predicate: (state: { open_calls: number }) => boolean): Promise<void>;
+}
+
+/** The simulator's control API. */
+export function simulatorControl(url: string): SimulatorControl {
+  const send = async <T>(path: string, body?: object): Promise<T> => {
+    const response = await fetch(
+      `${url}/_sim/${path}`,
+      body === undefined
+        ? {}
+        : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
+    );
+    if (!response.ok) throw new Error(`simulator answered ${response.status}: ${await response.text()}`);
+    return response.json() as Promise<T>;
+  };
+  const control: SimulatorControl = {
+    ledger: () => send('ledger'),
+    state: () => send('state'),
+    requests: async () => (await send<{ requests: { lyrics_base64: string }[] }>('requests')).requests,
+    async config(change) {
+      await send('config', change);
+    },
+    async faults(faults) {
+      await send('faults', { faults });
+    },
+    async until(predicate) {
+      while (!predicate(await control.state())) await new Promise((resolve) => setTimeout(resolve, 20));
+    },
+  };
+  return control;
+}
