@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { composeSong, type SongOrder } from './audio/song.ts';
-import { play } from './generation/play.ts';
 import { NO_MARKERS } from './faults/grammar.ts';
+import { play } from './generation/play.ts';
 import type { OpenCall } from './open-calls.ts';
 import { htmlReply, send, songlessReply } from './reply.ts';
 import type { Simulation } from './simulation.ts';

@@ -248,6 +248,20 @@ describe('the control API', () => {
     ]);
   });
 
+  it('breaks the download of a song that was answered as an address', async () => {
+    const { pathname, search } = new URL(audio(await play('url')));
+    const download = async () => exchange(sim.url, { method: 'GET', path: pathname + search });
+    await control(sim.url, 'POST', '/faults', {
+      faults: [
+        { fault: '503', route: 'file' },
+        { fault: 'close', route: 'file' },
+      ],
+    });
+    expect((await download()).status).toBe(503);
+    expect((await download()).end).toBe('cut');
+    expect(await download()).toMatchObject({ status: 200, end: 'complete' });
+  });
+
   it.each([
     ['/faults', { faults: ['nonsense'] }],
     ['/config', { latency: { fixed_ms: -1 } }],
@@ -274,6 +288,14 @@ describe('the control API', () => {
     await open;
     expect(await control(sim.url, 'GET', '/state')).toMatchObject({ open_calls: 0, working: 0 });
   });
+});
+
+it('a song whose charge cannot be written down is not answered', async () => {
+  const told: unknown[] = [];
+  const broke = await testSimulator({ ledgerPath: '/dev/full', onFault: (error) => told.push(error) });
+  expect((await generate(broke.url, 'x')).end).toBe('none');
+  expect(String(told[0])).toContain('ENOSPC');
+  await expect(broke.dispose()).rejects.toThrow('ENOSPC');
 });
 
 it('the README names every fault', async () => {

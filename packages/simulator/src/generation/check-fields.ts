@@ -1,5 +1,5 @@
-import type { Form } from '../body/parse-form.ts';
 import { BITRATES, FORMATS, SAMPLE_RATES, type SongOrder } from '../audio/song.ts';
+import type { Form } from '../body/parse-form.ts';
 import { MODEL_RULES, type ModelRules } from './models.ts';
 
 /** A generation request that passed every check of its fields. */

@@ -155,8 +155,11 @@ export async function testSimulator(options: Partial<SimulatorOptions> = {}): Pr
     ...simulator,
     ledgerPath,
     dispose: async () => {
-      await simulator.stop();
-      await rm(folder, { recursive: true, force: true });
+      try {
+        await simulator.stop();
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
     },
   };
 }
