@@ -25,6 +25,7 @@ describe('a lock', () => {
       holder: { pid: process.pid, url: 'http://127.0.0.1:1', start: startOf(process.pid) },
     });
     first.release();
+    first.update({ url: 'too late' });
     expect(readdirSync(folder)).toEqual([]);
     expect(takeLock(file, {})).toMatchObject({ taken: true, previous: null });
   });

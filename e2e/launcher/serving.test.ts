@@ -78,6 +78,39 @@ describe('npm start', requires('redis-server|valkey-server'), () => {
     expect(await scratch.leftAfter(5000)).toEqual([]);
   });
 
+  it('songs that wait since a run on the simulator are not made on a real account unasked', async () => {
+    await scratch.start(['--no-sample', '--exit']).exited;
+    scratch.write(
+      'packages/client/dist/client.js',
+      'export class Songmill { generations = { list: async () => ({ data: [{}, {}], has_more: false }) }; }\n',
+    );
+    const real = { UPSTREAM_API_KEY: 'made-up' };
+    const unasked = scratch.start(['--no-sample', '--exit'], real);
+    expect(await unasked.exited).toMatchObject({ code: 1 });
+    expect(unasked.output()).toMatch(/2 songs that were asked for on the simulator still wait/);
+    expect(existsSync(path.join(scratch.root, 'data/logs/worker.log.1'))).toBe(false);
+    const agreed = scratch.start(['--no-sample', '--exit', '--yes'], real);
+    expect(await agreed.exited, agreed.output()).toMatchObject({ code: 0 });
+    expect(existsSync(path.join(scratch.root, 'data/logs/worker.log.1'))).toBe(true);
+  });
+
+  it('with --exit it ends by itself, in order, and nothing of that is a surprise', async () => {
+    const npm = scratch.start(['--no-sample', '--exit']);
+    expect(await npm.exited, npm.output()).toMatchObject({ code: 0 });
+    expect(scratch.processes()).toEqual([]);
+    expect(npm.output()).not.toMatch(/unexpectedly|again/);
+    expect(scratch.read('data/stops.log').match(/ended, redis answers/g)).toHaveLength(3);
+  });
+
+  it('a failure of its own stops what was started, and is all it tells', async () => {
+    scratch.write('packages/client/dist/client.js', 'throw new Error("a broken build");');
+    const npm = scratch.start();
+    expect(await npm.exited).toMatchObject({ code: 1 });
+    expect(npm.output()).toContain('a broken build');
+    expect(npm.output()).not.toMatch(/unexpectedly|again/);
+    expect(await scratch.leftAfter(5000)).toEqual([]);
+  });
+
   it('keeps its data in the folder given with --home', async () => {
     const npm = scratch.start(['--no-sample', '--home', 'elsewhere']);
     await npm.says(/serves at/);

@@ -23,6 +23,7 @@ export function takeLock(file, details) {
   let record = { ...identify(process.pid), started_at: new Date().toISOString(), ...details };
   const write = () => writeFileSync(mine, `${JSON.stringify(record)}\n`, { mode: 0o600 });
   let previous = null;
+  let released = false;
 
   write();
   try {
@@ -39,11 +40,13 @@ export function takeLock(file, details) {
     taken: true,
     previous,
     update(more) {
+      if (released) return; // News that comes late must not bring the file back.
       record = { ...record, ...more };
       write();
       renameSync(mine, file);
     },
     release() {
+      released = true;
       if (read(file)?.holder?.pid === process.pid) rmSync(file, { force: true });
     },
   };

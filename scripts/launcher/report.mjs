@@ -21,7 +21,7 @@ export function createReport(out) {
   /** One line that the next output replaces; nothing where lines cannot be redrawn. */
   const draw = (line) => {
     if (!live) return;
-    drawn = line.slice(0, (out.columns ?? 80) - 1);
+    drawn = line.slice(0, (out.columns || 80) - 1);
     out.write(`\r\u001b[K${drawn}`);
   };
   const say = (line = '') => {

@@ -55,13 +55,13 @@ async function serve({ root, options, report, stop, lock }) {
   await setUp({ root, report, signal: stop.signal });
 
   const failed = new AbortController();
-  const signal = AbortSignal.any([stop.signal, failed.signal]);
+  const closing = new AbortController();
+  const signal = AbortSignal.any([stop.signal, failed.signal, closing.signal]);
   const supervisor = startSupervisor({ env: settings, onChange: () => lock.update({ children: supervisor.list() }) });
   lock.update({ watchdog: supervisor.identity });
   stop.now.addEventListener('abort', () => supervisor.insist(), { once: true });
-  let stopping = false;
   void supervisor.ended.then(() => {
-    if (!stopping) failed.abort(new LauncherError('the watchdog was ended from outside; everything is stopped'));
+    if (!signal.aborted) failed.abort(new LauncherError('the watchdog was ended from outside; everything is stopped'));
   });
   const context = { root, options, settings, real, asking, report, signal, supervisor, lock };
   context.keep = (service) =>
@@ -82,7 +82,8 @@ async function serve({ root, options, report, stop, lock }) {
     if (stop.signal.aborted && !stop.now.aborted) {
       report.say('stopping; paid calls that are open are finished first (Ctrl-C again: at once)');
     }
-    stopping = true;
+    // From here on the end of a child is no surprise.
+    closing.abort();
     lock.update({ url: null });
     await supervisor.stop();
   }
