@@ -2,9 +2,11 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LauncherError } from './failure.mjs';
 import { identify } from './process-identity.mjs';
 
 const LOOK_MS = 25;
+const LISTENS_WITHIN_MS = 120_000;
 
 /**
  * How to start one process.
@@ -55,8 +57,10 @@ export function startChild(spec, supervisor) {
  * @param {{ hasEnded(): boolean, output(): string }} child
  * @param {AbortSignal} signal
  * @returns {Promise<string | null>} null when it ended without one
+ * @throws {LauncherError} when it runs on without saying so
  */
 export async function listeningUrl(child, signal) {
+  const until = performance.now() + LISTENS_WITHIN_MS;
   for (;;) {
     const ended = child.hasEnded();
     for (const line of child.output().split('\n')) {
@@ -64,6 +68,10 @@ export async function listeningUrl(child, signal) {
       if (url !== null) return url;
     }
     if (ended) return null;
+    if (performance.now() > until) {
+      const lines = lastLines(child.output()).join('\n');
+      throw new LauncherError(`a process has not begun to listen within ${LISTENS_WITHIN_MS / 1000} s:\n${lines}`);
+    }
     await sleep(LOOK_MS, undefined, { signal });
   }
 }

@@ -45,8 +45,8 @@ export function keepRunning(service, { supervisor, signal, say, giveUp }) {
           resolve(value);
           if (restarts > 0) say(`${service.name} runs again`);
         });
-        // Awaited below; a stop meanwhile is no failure of its own.
-        isReady.catch(() => {});
+        // One that runs and is never ready is a failure too; a stop meanwhile is none.
+        isReady.catch(fail);
         const end = await child.exited;
         if (signal.aborted) return;
         await isReady;

@@ -110,7 +110,7 @@ async function startEverything({ root, options, settings, real, asking, report, 
   const url = await report.step('API', () => keep(api));
   const from = process.env.INIT_CWD ?? process.cwd();
   await report.step('Redis and storage reached', () => becomesReady(url, signal));
-  const { key, inShell } = await findApiKey({ home, settings, from, signal });
+  const { key, inShell } = await findApiKey({ url, home, settings, from, signal });
   const { Songmill } = await import(pathToFileURL(path.join(root, 'packages/client/dist/client.js')).href);
   const client = new Songmill({ url, apiKey: key });
 
