@@ -7,7 +7,8 @@ answer: claimed, attempt number, attempts counted in this run, 1 if the model ha
         gone (no record) | done (settled, or an older run) | early, ms | busy, ms (another worker's call is open)
         held, ms, scope | yield, ms (it tripped the hold, so another one probes) | settled, status (the limits are reached)
 twice:  the same token answers claimed again and opens no second attempt
-arrows: queued -> processing, processing -> needs_review, processing -> failed
+arrows: queued -> processing, processing -> queued, processing -> needs_review, processing -> failed,
+        queued -> needs_review, queued -> failed
 ]]
 -- @include record.lua
 -- @include waiting.lua
@@ -36,32 +37,47 @@ if g.token then
   if g.answered then return { 'busy', lease } end
   if seen + lease > now then return { 'busy', math.max(seen + lease - now, 100) } end
   -- Nothing marks "the request was sent", so nothing proves that it was not.
-  close_attempt(g, attempt_of(g, g.token), 'unknown', 'unknown', '', now)
+  local dead = attempt_of(g, g.token)
+  close_attempt(g, dead, 'unknown', 'unknown', '', now)
   clear_intent(g)
   redis.call('HDEL', g.key, 'rl_since')
   local verdict = { counts = 'both_limits', charge = 'unknown', error = 'unknown_charge', upstream = '',
     message = 'the worker died during the call; it may have been billed' }
-  if judge(g, verdict, limits, now) then return { 'settled', g.status } end
+  -- A call of an older run is on record, but the budgets of this run are its own.
+  if dead.run == g.run and judge(g, verdict, limits, now) then return { 'settled', g.status } end
+end
+if judge_lowered_limits(g, limits, now) then return { 'settled', g.status } end
+
+-- It waits again, if the call of a dead worker was closed above.
+local function waits(...)
+  if g.status == 'processing' then transition(g, 'queued', now) end
+  return { ... }
 end
 
+-- All holds are asked before any probe is taken: one that is refused here must not use up another's.
+local probed = {}
 for _, scope in ipairs({ 'account', 'model:' .. g.model }) do
   local h = read_hold(scope)
   if h then
-    if h.probe and h.probe_until > now then return { 'held', 1000, scope } end
-    if h.next_probe_at > now then return { 'held', h.next_probe_at - now, scope } end
-    if h.tripped_by == g.id and redis.call('ZCARD', root .. 'window') > 1 then
+    if h.probe and h.probe_until > now then return waits('held', 1000, scope) end
+    if h.next_probe_at > now then return waits('held', h.next_probe_at - now, scope) end
+    local others = redis.call('ZCARD', root .. 'window') - (redis.call('ZSCORE', root .. 'window', g.id) and 1 or 0)
+    if h.tripped_by == g.id and others > 0 then
       -- Once: if nobody else takes the probe, it is this one's turn after all.
       redis.call('HDEL', hold_key(scope), 'tripped_by')
-      return { 'yield', 500 }
+      return waits('yield', 500)
     end
-    redis.call('HSET', hold_key(scope), 'probe', token, 'probe_until', int(now + longest + 5000))
+    probed[#probed + 1] = scope
   end
+end
+for _, scope in ipairs(probed) do
+  redis.call('HSET', hold_key(scope), 'probe', token, 'probe_until', int(now + longest + 5000))
 end
 
 local a = open_attempt(g, token, worker, now)
 redis.call('HSET', g.key, 'token', token, 'worker', worker)
 redis.call('HSETNX', g.key, 'started_at', int(now))
 redis.call('HDEL', g.key, 'not_before', 'wait_reason')
-unpark(g, now)
+leave_line(g, now)
 if g.status ~= 'processing' then transition(g, 'processing', now) end
 return claimed(a)

@@ -39,3 +39,14 @@ local function judge(g, v, limits, now)
   end
   return false
 end
+
+-- An operator may lower the limits while a generation waits. True when they leave it no further call.
+local function judge_lowered_limits(g, limits, now)
+  local v = { counts = 'both_limits', upstream = '', message = 'the limits were lowered while it waited' }
+  if g.unknown > 0 and g.unknown >= limits.max_unknown then
+    finish_without_song(g, 'needs_review', 'unknown_charge', v, now)
+  elseif g.counted > 0 and g.counted >= limits.max_attempts then
+    finish_without_song(g, 'failed', 'upstream_unavailable', v, now)
+  end
+  return SETTLED[g.status] or false
+end

@@ -54,6 +54,9 @@ local function park(g, due)
   redis.call('ZADD', root .. 'parked', int(due), g.id)
 end
 
-local function unpark(g, now)
-  if redis.call('ZREM', root .. 'parked', g.id) == 1 then redis.call('ZADD', root .. 'window', int(now), g.id) end
+-- A claimed one is in the window, wherever it stood: parked, or in `ready` because Redis forgot that it was fed.
+local function leave_line(g, now)
+  redis.call('ZREM', root .. 'parked', g.id)
+  if redis.call('ZREM', root .. 'ready', g.id) == 1 then left_ready(g, false) end
+  redis.call('ZADD', root .. 'window', 'NX', int(now), g.id)
 end
