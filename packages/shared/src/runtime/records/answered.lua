@@ -15,5 +15,10 @@ if not g then return { 'gone' } end
 local a = attempt_of(g, token)
 if not a then return { 'gone' } end
 if a.outcome ~= 'succeeded' then close_attempt(g, a, 'succeeded', 'charged', upstream, (clock())) end
+-- Found on disk after the call was given up: claims wait for this one too, if nobody calls at the moment.
+if not g.token and not g.song and not SETTLED[g.status] then
+  redis.call('HSET', g.key, 'token', token, 'worker', a.worker)
+  g.token = token
+end
 if g.token == token then redis.call('HSET', g.key, 'answered', token, 'wait_reason', 'storage') end
 return { 'marked' }

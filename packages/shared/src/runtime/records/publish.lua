@@ -17,12 +17,19 @@ local now = clock()
 
 local a = attempt_of(g, token)
 -- Redis may have lost the claim while storage kept the song: the attempt is written down again.
-if not a then a = open_attempt(g, token, worker, now) end
-local lifted = '0'
-if a.outcome ~= 'succeeded' then close_attempt(g, a, 'succeeded', 'charged', upstream, now) end
-for _, scope in ipairs({ 'account', 'model:' .. g.model }) do
-  if lift_if_proven(scope, a.started_at) and scope == 'account' then lifted = '1' end
+if not a then
+  a = open_attempt(g, token, worker, now)
+  a.found = true
 end
+if a.outcome ~= 'succeeded' then close_attempt(g, a, 'succeeded', 'charged', upstream, now) end
+-- When a found song was paid for is not known, so it proves nothing about a hold.
+for _, scope in ipairs(a.found and {} or { 'account', 'model:' .. g.model }) do
+  if lift_if_proven(scope, a) and scope == 'account' then
+    a.lifted = true
+    save_attempt(g, a)
+  end
+end
+local lifted = a.lifted and '1' or '0'
 redis.call('SADD', root .. 'models-that-worked', g.model)
 if g.token == token then clear_intent(g) end
 

@@ -25,16 +25,16 @@ if not g then return { 'gone' } end
 local a = attempt_of(g, token)
 if not a then return { 'gone' } end
 local now = clock()
-local lifted = '0'
 
 local function report()
   local h = read_hold('account')
   local wait = math.max(tonumber(redis.call('HGET', g.key, 'not_before') or '0') - now, 0)
-  return { g.status, int(g.run), int(wait), int(h and math.max(h.next_probe_at - now, 1) or 0), lifted }
+  return { g.status, int(g.run), int(wait), int(h and math.max(h.next_probe_at - now, 1) or 0), a.lifted and '1' or '0' }
 end
 
 -- Closed before: by this very call, or as dead while its worker was silent. What is known now is better.
-if a.finished_at then
+-- (One that was answered and is still current lost its song on the way to storage: that is judged here.)
+if a.finished_at and g.token ~= token then
   if a.charge == 'unknown' and charge ~= 'unknown' then close_attempt(g, a, outcome, charge, v.upstream, now) end
   return report()
 end
@@ -46,7 +46,8 @@ for _, each in ipairs({ 'account', 'model:' .. g.model }) do
     if scope == each then probe_failed(h, v.error, v.message, now)
     elseif proves then
       lift_hold(each)
-      lifted = '1'
+      a.lifted = true
+      save_attempt(g, a)
     else probe_unclear(h, now) end
   end
 end

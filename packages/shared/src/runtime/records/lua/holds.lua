@@ -49,9 +49,9 @@ local function lift_hold(scope)
 end
 
 -- Only a call that was claimed after the hold began proves that it is over. True when it was lifted.
-local function lift_if_proven(scope, started_at)
+local function lift_if_proven(scope, a)
   local h = read_hold(scope)
-  if h and started_at > h.since then
+  if h and (h.probe == a.token or a.started_at > h.since) then
     lift_hold(scope)
     return true
   end
