@@ -15,21 +15,26 @@ if not g then
   return { 'missing' }
 end
 if not SETTLED[g.status] then return { 'conflict', g.status } end
-local money = { project = g.project, status = g.status, created_at = redis.call('HGET', g.key, 'created_at'), attempts = {} }
+local money = { project = g.project, status = g.status, created_at = redis.call('HGET', g.key, 'created_at') }
+local attempts = {}
 local total = tonumber(redis.call('HGET', g.key, 'attempts_total') or '0')
 for number = 1, total do
   local text = redis.call('HGET', g.key, 'a:' .. number)
   if text then
     local a = cjson.decode(text)
-    money.attempts[#money.attempts + 1] = { number = a.number, run = a.run, outcome = a.outcome, charge = a.charge, started_at = a.started_at }
+    attempts[#attempts + 1] = { number = a.number, run = a.run, outcome = a.outcome, charge = a.charge, started_at = a.started_at }
   end
 end
-redis.call('SET', stone, cjson.encode(money), 'EX', keep)
+-- cjson would write an empty list as an empty object.
+if #attempts > 0 then money.attempts = attempts end
+local text = cjson.encode(money)
+if #attempts == 0 then text = string.sub(text, 1, -2) .. ',"attempts":[]}' end
+redis.call('SET', stone, text, 'EX', keep)
 -- The caller removes the files now; this remembers them should it die first.
 redis.call('SADD', root .. 'sweep', id)
 local keys = redis.call('HMGET', g.key, 'idempotency', 'idempotency_reopen')
-for _, hash in ipairs(keys) do
-  if hash and hash ~= '' then redis.call('EXPIRE', root .. 'i:' .. hash, 86400) end
+for hash in string.gmatch((keys[1] or '') .. ' ' .. (keys[2] or ''), '%S+') do
+  redis.call('EXPIRE', root .. 'i:' .. hash, 86400)
 end
 redis.call('ZREM', root .. 'l:' .. g.project, id)
 redis.call('ZREM', root .. 'l:' .. g.project .. ':' .. g.status, id)

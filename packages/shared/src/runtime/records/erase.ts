@@ -25,5 +25,5 @@ export async function forgetSwept(store: RecordStore, id: string): Promise<void>
 
 /** Ids whose files are still to be removed; at most `count`. */
 export async function idsToSweep(store: RecordStore, count: number): Promise<string[]> {
-  return (await store.redis.srandmember(store.keys.sweep, count)) as string[];
+  return store.redis.srandmember(store.keys.sweep, count);
 }

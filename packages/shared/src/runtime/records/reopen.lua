@@ -36,7 +36,9 @@ if not allowed then return { 'conflict', g.status } end
 redis.call('HSET', g.key, 'operation', operation)
 if idempotency ~= '' then
   redis.call('HSET', root .. 'i:' .. idempotency, 'fingerprint', fingerprint, 'id', id)
-  redis.call('HSET', g.key, 'idempotency_reopen', idempotency)
+  -- All of them, so that erase lets each one end.
+  local known = redis.call('HGET', g.key, 'idempotency_reopen')
+  redis.call('HSET', g.key, 'idempotency_reopen', known and known .. ' ' .. idempotency or idempotency)
 end
 if charged ~= '' then
   local total = tonumber(redis.call('HGET', g.key, 'attempts_total') or '0')
