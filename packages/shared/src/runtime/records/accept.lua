@@ -40,7 +40,8 @@ for i = 1, count do
   local at = 6 + (i - 1) * 5
   last = math.max(last + 1, micros)
   local g = { id = ARGV[at], key = root .. 'g:' .. ARGV[at], project = project, run = 1, ordinal = int(last), priority = ARGV[at + 1] }
-  redis.call('HSET', g.key, 'project', project, 'run', 1, 'ordinal', g.ordinal, 'created_at', int(now), 'priority', g.priority,
+  -- created_at is the time in the ordinal, which may run ahead of the clock: so lists bound by time agree with it.
+  redis.call('HSET', g.key, 'project', project, 'run', 1, 'ordinal', g.ordinal, 'created_at', int(math.floor(last / 1000)), 'priority', g.priority,
     'model', ARGV[at + 2], 'policy', ARGV[at + 3], 'request', ARGV[at + 4], 'idempotency', idempotency)
   redis.call('ZADD', root .. 'l:' .. project, g.ordinal, g.id)
   transition(g, 'queued', now)
