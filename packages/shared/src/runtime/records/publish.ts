@@ -1,5 +1,5 @@
 import type { UpstreamAnswer } from '../../contract/generation.ts';
-import { loadScript, type RecordStore, words } from './store.ts';
+import { jsonForLua, loadScript, type RecordStore, words } from './store.ts';
 import type { Song } from './types.ts';
 
 const publishScript = loadScript('publish');
@@ -16,9 +16,9 @@ export async function publishGeneration(
   store: RecordStore,
   input: { id: string; token: string; worker: string; song: Song; upstream: UpstreamAnswer | null },
 ): Promise<PublishAnswer> {
-  const upstream = input.upstream ? JSON.stringify(input.upstream) : '';
+  const upstream = input.upstream ? jsonForLua(input.upstream) : '';
   const reply = words(
-    await publishScript.run(store, [input.id, input.token, input.worker, JSON.stringify(input.song), upstream]),
+    await publishScript.run(store, [input.id, input.token, input.worker, jsonForLua(input.song), upstream]),
   );
   return { outcome: reply[0] as PublishAnswer['outcome'], lifted: reply[1] === '1' };
 }
@@ -29,7 +29,7 @@ export async function markAnswered(
   input: { id: string; token: string; upstream: UpstreamAnswer | null },
 ): Promise<{ outcome: 'marked' | 'gone' }> {
   const reply = words(
-    await answeredScript.run(store, [input.id, input.token, input.upstream ? JSON.stringify(input.upstream) : '']),
+    await answeredScript.run(store, [input.id, input.token, input.upstream ? jsonForLua(input.upstream) : '']),
   );
   return { outcome: reply[0] as 'marked' | 'gone' };
 }

@@ -2,7 +2,7 @@ import type { UpstreamAnswer } from '../../contract/generation.ts';
 import { OUTCOME_TABLE, type OutcomeKind } from '../../contract/outcomes.ts';
 import type { Blocker, GenerationErrorCode, Status } from '../../contract/words.ts';
 import type { Limits } from './claim.ts';
-import { loadScript, type RecordStore, words } from './store.ts';
+import { jsonForLua, loadScript, type RecordStore, words } from './store.ts';
 
 const script = loadScript('release');
 
@@ -58,7 +58,7 @@ export async function releaseGeneration(store: RecordStore, input: ReleaseInput)
       row.counts,
       error,
       input.message,
-      input.upstream ? JSON.stringify(input.upstream) : '',
+      input.upstream ? jsonForLua(input.upstream) : '',
       Math.ceil(input.delayMs),
       input.waitReason,
       input.hold ?? '',

@@ -49,6 +49,11 @@ function withIncludes(lua: string): string {
   return lua.replaceAll(/^-- @include (\S+)$/gm, (_line, fragment: string) => readLua(`lua/${fragment}`));
 }
 
+/** JSON that Lua can read: half a character (an unpaired surrogate), which it refuses, becomes U+FFFD. */
+export function jsonForLua(value: object): string {
+  return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'string' ? part.toWellFormed() : part));
+}
+
 /** A reply that is a flat list of words, as all our scripts answer. */
 export function words(reply: Reply): string[] {
   if (!Array.isArray(reply)) throw new TypeError(`a script answered ${JSON.stringify(reply)} instead of a list`);
