@@ -63,6 +63,9 @@ export async function waitInfo(
     if (paused !== null) return { by: 'paused', untilMs: null, reason: 'an operator paused the queue' };
     if (account[1]) return { by: 'account', untilMs: Number(account[1]), reason: account[0] ?? null };
     if (model[1]) return { by: 'model', untilMs: Number(model[1]), reason: model[0] ?? null };
+    // Without a time: an answer of an earlier run waits for storage.
+    const waits = record.notBeforeMs === null || record.notBeforeMs > now;
+    if (record.waitReason === 'storage' && waits) return { by: 'storage', untilMs: record.notBeforeMs, reason: null };
     const seen = Number(worker[1] ?? 0);
     if (seen + leaseMs <= now) return { by: 'no_worker', untilMs: null, reason: 'no worker is alive' };
     if (record.waitReason !== null && record.notBeforeMs !== null && record.notBeforeMs > now) {
