@@ -72,6 +72,16 @@ describe('one call at a time', () => {
     expect(await records.read(id)).toMatchObject({ status: 'succeeded', attemptsTotal: 2, song: songOf(lost) });
   });
 
+  it('an answer that was lost on the way to storage is judged like any other failed call', async () => {
+    const id = await records.accepted();
+    await records.alive('w1');
+    const token = await records.claimed(id);
+    await markAnswered(records.store, { id, token, upstream: null });
+    expect(await records.release(id, token, 'unusable_audio')).toMatchObject({ status: 'queued' });
+    expect(await records.read(id)).toMatchObject({ counted: 1, unknownCharges: 1, waitReason: 'backoff' });
+    expect(await records.claim(id)).toMatchObject({ outcome: 'claimed', attempt: 2 });
+  });
+
   it('marking an answer of an unknown call or generation says gone', async () => {
     const id = await records.accepted();
     expect(await markAnswered(records.store, { id, token: 'nobody', upstream: null })).toEqual({ outcome: 'gone' });
