@@ -12,23 +12,23 @@ import { faultList } from './generate/fault-list.mjs';
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The sources of the OpenAPI document; the file is generated once they exist. */
-const OPENAPI_SOURCE = 'packages/api/src/request/openapi.ts';
-
 /** @type {{ file: string, make: () => string | Promise<string> }[]} */
 const GENERATED = [
   { file: '.env.example', make: envExample },
   { file: 'docs/configuration.md', make: configurationPage },
+  { file: 'docs/errors.md', make: async () => (await api('request/errors-page.ts')).errorsMarkdown() },
+  { file: 'docs/openapi.json', make: openapi },
   { file: 'e2e/faults.md', make: () => faultList(root) },
 ];
-if (existsSync(join(root, OPENAPI_SOURCE))) {
-  GENERATED.push({
-    file: 'docs/openapi.json',
-    make: async () => {
-      const { openapiDocument } = await import(join(root, OPENAPI_SOURCE));
-      return `${JSON.stringify(await openapiDocument(), null, 2)}\n`;
-    },
-  });
+
+/** Loaded only when a file needs it: the API's modules load a web framework and more. */
+function api(module) {
+  return import(new URL(`../packages/api/src/${module}`, import.meta.url));
+}
+
+async function openapi() {
+  const [{ openapiDocument }, { ROUTES }] = await Promise.all([api('request/openapi.ts'), api('routes.ts')]);
+  return `${JSON.stringify(openapiDocument(ROUTES), null, 2)}\n`;
 }
 
 const options = process.argv.slice(2).filter((argument) => argument.startsWith('--'));

@@ -22,8 +22,10 @@ export interface ToolOptions {
  * the test runner's environment. It never throws on a bad exit code.
  */
 export async function runTool(tool: string, args: readonly string[], options: ToolOptions = {}): Promise<ToolRun> {
-  const command = tool === 'node' ? process.execPath : join(ROOT, 'node_modules', '.bin', tool);
-  const path = [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter);
+  const tools = join(ROOT, 'node_modules', '.bin');
+  const command = tool === 'node' ? process.execPath : join(tools, tool);
+  // Tools call others: oxlint looks for its type-aware half on PATH.
+  const path = [dirname(process.execPath), tools, process.env['PATH'] ?? ''].join(delimiter);
   const child = spawn(command, args, {
     cwd: options.cwd ?? ROOT,
     env: { PATH: path, HOME: process.env['HOME'], NO_COLOR: '1', ...options.env },

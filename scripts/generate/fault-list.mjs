@@ -1,18 +1,19 @@
-import { globSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 
 /** Where tests are whose titles may begin with `fault: `; the checks of the repository are none. */
 const TESTS = ['e2e/**/*.test.ts', 'packages/*/src/**/*.test.ts'];
 const NO_FAULTS = 'e2e/checks/';
-
-/** A string literal that begins with `fault: `. */
-const TITLE = /(['"`])fault: ((?:\\.|(?!\1)[^\\])*)\1/gs;
+const MARK = 'fault: ';
 
 /**
  * The text of `e2e/faults.md`: what goes wrong in tests on purpose, taken from the titles of tests
- * that begin with `fault: `.
+ * that begin with `fault: `, as the test runner lists them (so the cases of `it.each` by their names).
  *
  * @param {string} root the project's folder
- * @throws Error for a title that is not plain text, because the list could not name it
+ * @throws Error with the test runner's words when a test file cannot be loaded
  */
 export function faultList(root) {
   const lines = [
@@ -22,19 +23,49 @@ export function faultList(root) {
     '',
     'Each line is the title of a test that makes this go wrong and checks what follows.',
   ];
-  const files = globSync(TESTS, { cwd: root, exclude: (name) => name === 'node_modules' });
-  for (const file of files.map((name) => name.replaceAll('\\', '/')).sort()) {
-    if (file.startsWith(NO_FAULTS)) continue;
-    const titles = titlesIn(readFileSync(`${root}/${file}`, 'utf8'), file);
-    if (titles.length > 0) lines.push('', `## ${file}`, '', ...titles.map((title) => `- ${title}`));
-  }
+  for (const [file, titles] of titlesByFile(root))
+    lines.push('', `## ${file}`, '', ...titles.map((text) => `- ${text}`));
   return `${lines.join('\n')}\n`;
 }
 
-/** @param {string} text @param {string} file */
-export function titlesIn(text, file) {
-  return [...text.matchAll(TITLE)].map(([, quote, title]) => {
-    if (quote === '`' && title.includes('${')) throw new Error(`${file}: write the title "fault: ${title}" out`);
-    return title.replace(/\\(['"`\\])/g, '$1').replaceAll('\\n', ' ');
-  });
+/** Files in the order of their names, titles in the order of the file. */
+function titlesByFile(root) {
+  const files = globSync(TESTS, { cwd: root, exclude: (name) => name === 'node_modules' })
+    .map((file) => file.replaceAll('\\', '/'))
+    .filter((file) => !file.startsWith(NO_FAULTS) && readFileSync(join(root, file), 'utf8').includes(MARK))
+    .sort();
+  const listed = files.length === 0 ? [] : listTests(root, files);
+  return files
+    .map((file) => [file, listed.filter((test) => test.file === file).flatMap((test) => faultIn(test.name))])
+    .filter(([, titles]) => titles.length > 0);
+}
+
+/** What follows the mark when the test's own title begins with it; `name` is `group > … > title`. */
+function faultIn(name) {
+  const at = ` > ${name}`.indexOf(` > ${MARK}`);
+  return at === -1 ? [] : [name.slice(at + MARK.length).replaceAll(/\s+/g, ' ')];
+}
+
+/** @returns {{ name: string, file: string }[]} */
+function listTests(root, files) {
+  const folder = mkdtempSync(join(tmpdir(), 'sgm-'));
+  try {
+    const json = join(folder, 'tests.json');
+    const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+    const listing = spawnSync(
+      process.execPath,
+      [vitest, 'list', '--staticParse=false', `--json=${json}`, '--root', root, ...files],
+      {
+        cwd: root,
+        encoding: 'utf8',
+      },
+    );
+    if (listing.status !== 0) throw new Error(`the tests cannot be listed:\n${listing.stdout}${listing.stderr}`);
+    return JSON.parse(readFileSync(json, 'utf8')).map(({ name, file }) => ({
+      name,
+      file: relative(root, file).replaceAll('\\', '/'),
+    }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { requires } from './requires.ts';
 import { startRedis, type TestRedis } from './redis.ts';
+import { requires } from './requires.ts';
 
 describe('a private Redis for tests', requires('redis-server|valkey-server'), () => {
   let server: TestRedis;
