@@ -21,9 +21,11 @@ export interface Bought {
 export async function keepSong(context: WorkerContext, bought: Bought): Promise<Move> {
   const { id, token, result } = bought;
   const song = songOf(bought);
-  const kept = await storeUntilKept(context, { id, token, song, path: result.audio.path, upstream: result.upstream });
+  const winner = await storeUntilKept(context, { id, token, song, path: result.audio.path, upstream: result.upstream });
   // Stopping: the spool keeps the song, and whoever starts on it next stores it.
-  if (!kept) return { kind: 'delay', ms: context.settings.WORKER_LEASE_MS, spent: true };
+  if (!winner) return { kind: 'delay', ms: context.settings.WORKER_LEASE_MS, spent: true };
+  // An earlier answer of this generation was committed first: it is the song, ours is a spare.
+  if (winner.token !== token) await publishKept(context, { id, token: winner.token, song: winner, upstream: null });
   await publishKept(context, { id, token, song, upstream: result.upstream });
   return { kind: 'finish', spent: true };
 }
@@ -36,22 +38,22 @@ export interface Spooled {
   readonly upstream: Answer['upstream'] | null;
 }
 
-/** True once the song is stored and committed; false if the process has to leave first. */
-export async function storeUntilKept(context: WorkerContext, spooled: Spooled): Promise<boolean> {
+/** The song that storage committed for this generation, ours or an earlier one; null if the process has to leave first. */
+export async function storeUntilKept(context: WorkerContext, spooled: Spooled): Promise<Song | null> {
   const { storage, logger, settings, giveUp } = context;
   const { id, token, song, path, upstream } = spooled;
   for (let failures = 0; ; failures++) {
     try {
       await storage.store(song.key, path);
-      await storage.commit({ generation_id: id, song, committed_at: new Date().toISOString() });
-      return true;
+      const commit = await storage.commit({ generation_id: id, song, committed_at: new Date().toISOString() });
+      return commit.song;
     } catch (error) {
       logger.error({ err: error, generation_id: id, failures }, 'storing a paid song failed; it stays in the spool');
       if (failures === 0) {
         await context.journal.write({ event: 'answered', id, token, song });
         await markAnswered(context.records, { id, token, upstream });
       }
-      if (giveUp.aborted) return false;
+      if (giveUp.aborted) return null;
       const pause = Math.max(backoffMs(failures, settings.RETRY_BASE_MS, settings.RETRY_MAX_MS), 50);
       await wait(pause, undefined, { signal: giveUp }).catch(() => undefined);
     }
