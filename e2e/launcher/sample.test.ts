@@ -165,6 +165,7 @@ describe('the next commands', () => {
     const lines: string[] = nextCommands({
       url: 'http://127.0.0.1:8080',
       keyInShell: '$(cat data/api-key)',
+      folder: 'songs',
       voice: 'vocal-1',
       instrumental: 'instrumental-1',
       generationId: 'gen_1',

@@ -1,10 +1,11 @@
 /**
  * The three commands a newcomer tries next, ready to paste.
  *
- * @param {{ url: string, keyInShell: string, voice: string, instrumental: string, generationId: string | null }} options
+ * @param {{ url: string, keyInShell: string, folder: string, voice: string, instrumental: string, generationId: string | null }} options
+ *   `folder`: where songs go, from the shell's folder
  * @returns {string[]} lines
  */
-export function nextCommands({ url, keyInShell, voice, instrumental, generationId }) {
+export function nextCommands({ url, keyInShell, folder, voice, instrumental, generationId }) {
   const auth = `-H "Authorization: Bearer ${keyInShell}"`;
   const body = {
     lyrics: '##My own first song,\nit will not take long.##',
@@ -19,6 +20,6 @@ export function nextCommands({ url, keyInShell, voice, instrumental, generationI
     '# list the newest finished songs',
     `curl -sS ${auth} '${url}/v1/generations?status=succeeded&limit=5'`,
     '# download one of them',
-    `curl -sS ${auth} -o song.mp3 ${url}/v1/generations/${audio}/audio`,
+    `curl -sS ${auth} -o ${folder}/downloaded.mp3 ${url}/v1/generations/${audio}/audio`,
   ];
 }

@@ -105,20 +105,32 @@ async function startEverything({ root, options, settings, real, asking, report, 
       keep(services.redis({ binary, folder, onTemporary })).then((url) => (chmodSync(folder, 0o700), url)),
     );
   }
-  const simulatorUrl = real ? null : await report.step('simulator of the upstream', () => keep(services.simulator()));
-  const api = await services.api({ redisUrl, say: report.say });
-  const url = await report.step('API', () => keep(api));
   const from = process.env.INIT_CWD ?? process.cwd();
-  await report.step('Redis and storage reached', () => becomesReady(url, signal));
-  const { key, inShell } = await findApiKey({ url, home, settings, from, signal });
-  const { Songmill } = await import(pathToFileURL(path.join(root, 'packages/client/dist/client.js')).href);
-  const client = new Songmill({ url, apiKey: key });
+  const api = await services.api({ redisUrl, say: report.say });
+  const startWorker = (simulatorUrl) => keep(services.worker({ redisUrl, simulatorUrl }));
+  const connect = async (url) => {
+    await becomesReady(url, signal);
+    const { key, inShell } = await findApiKey({ url, home, settings, from, signal });
+    const { Songmill } = await import(pathToFileURL(path.join(root, 'packages/client/dist/client.js')).href);
+    return { url, inShell, client: new Songmill({ url, apiKey: key }) };
+  };
 
-  if (real && lastUpstream(home) === 'simulator') await allowLeftovers({ client, yes: options.yes, asking });
-  rememberUpstream(home, real ? 'real' : 'simulator');
-  await report.step('worker', () => keep(services.worker({ redisUrl, simulatorUrl })));
-  lock.update({ url });
-  return { url, client, inShell, simulatorUrl, from };
+  if (real) {
+    // The worker comes last here: it would start to spend on what waits.
+    const connected = await report.step('API', async () => await connect(await keep(api)));
+    if (lastUpstream(home) === 'simulator')
+      await allowLeftovers({ client: connected.client, yes: options.yes, asking });
+    rememberUpstream(home, 'real');
+    await report.step('worker', () => startWorker(null));
+    lock.update({ url: connected.url });
+    return { ...connected, from, simulatorUrl: null };
+  }
+  rememberUpstream(home, 'simulator');
+  const [connected, simulatorUrl] = await report.step('API, worker, and a simulator of the upstream', () =>
+    Promise.all([keep(api).then(connect), keep(services.simulator()).then((url) => startWorker(url).then(() => url))]),
+  );
+  lock.update({ url: connected.url });
+  return { ...connected, from, simulatorUrl };
 }
 
 /** Songs asked for on the simulator must not become paid ones only because a key was set since. */
@@ -144,11 +156,13 @@ async function makeSample({ options, report, signal, client, url, inShell, simul
   const [{ refer_voice: voice, refer_instrumental: instrumental }] = sets.filter(
     (set) => set.refer_voice && set.refer_instrumental,
   );
+  const folder = path.relative(from, path.join(options.home, 'songs'));
   const generationId = sampled.find(({ file }) => file !== null)?.generation.id ?? null;
   report.say(options.exit ? 'Next, after `npm start`:' : 'Next, in another terminal:');
-  for (const line of nextCommands({ url, keyInShell: inShell, voice, instrumental, generationId })) report.say(line);
+  for (const line of nextCommands({ url, keyInShell: inShell, folder, voice, instrumental, generationId }))
+    report.say(line);
   report.say();
-  report.say(`Listen: ${path.relative(from, path.join(options.home, 'songs')) || '.'}/   Documentation: ${url}/docs`);
+  report.say(`Listen: ${folder}/   Documentation: ${url}/docs`);
   return sampled.every(({ file }) => file !== null);
 }
 
