@@ -48,10 +48,15 @@ if g.token then
 end
 if judge_lowered_limits(g, limits, now) then return { 'settled', g.status } end
 
--- It waits again, if the call of a dead worker was closed above.
-local function waits(...)
+-- It waits again, if the call of a dead worker was closed above. What one model's hold stops is
+-- parked, or the backlog of that model would fill the window that the other models need.
+local function waits(word, ms, scope)
   if g.status == 'processing' then transition(g, 'queued', now) end
-  return { ... }
+  if scope and scope ~= 'account' then
+    leave_line(g, now)
+    park(g, now + ms)
+  end
+  return { word, ms, scope }
 end
 
 -- All holds are asked before any probe is taken: one that is refused here must not use up another's.

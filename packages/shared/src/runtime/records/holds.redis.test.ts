@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openTestRecords, requestOf, type TestRecords } from '../../testing/records.ts';
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
+import { feedWindow } from './feed.ts';
 import { probeHoldsNow, readHold } from './hold.ts';
 
 let server: TestRedis;
@@ -174,6 +175,23 @@ describe('a hold', () => {
     const held = await records.accepted({ request: requestOf({ model: 'music-02' }) });
     expect(await records.claim(held)).toMatchObject({ outcome: 'held', scope: 'model:music-02' });
     expect(await records.claim(await records.accepted())).toMatchObject({ outcome: 'claimed' });
+  });
+
+  it('of one model does not let its backlog fill the window', async () => {
+    const { redis, keys } = records.store;
+    await trip('model:music-02', 'music-02');
+    await redis.set(`${keys.root}window-size`, 3);
+    const held = [];
+    for (let n = 0; n < 4; n++) held.push(await records.accepted({ request: requestOf({ model: 'music-02' }) }));
+    const free = await records.accepted();
+    for (;;) {
+      for (const id of await redis.zrange(keys.window, '0', '-1')) {
+        if (id === free) return;
+        expect(await records.claim(id)).toMatchObject({ outcome: 'held' });
+        expect(await redis.zscore(keys.parked, id)).not.toBeNull();
+      }
+      expect(await feedWindow(records.store, { worker: 'w1', leaseMs: 60_000, most: 100 })).not.toEqual([]);
+    }
   });
 
   it("of a model does not let a held call use up the account's probe", async () => {
