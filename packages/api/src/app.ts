@@ -35,6 +35,8 @@ export interface ApiOptions {
 export interface Api extends Part {
   /** Where it listens, with the port it got. */
   readonly url: string;
+  /** Requests held open by `Prefer: wait` now. */
+  waiting(): number;
 }
 
 const GRACE_MS = 10_000;
@@ -87,7 +89,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     if (!isLoopback(settings.API_HOST)) await keys;
     await Promise.race([Promise.all([readyOnce(redis), keys]), delay(HEAD_START_MS, undefined, { ref: false })]);
     const url = await listen(server, settings.API_HOST, settings.API_PORT);
-    return { url, stop };
+    return { url, waiting: () => hub.size, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,4 +1,5 @@
 import { ConfigError, EXIT_BAD_SETTINGS, parseConfig } from '@songmill/shared/runtime/config';
+import { stopAll } from '@songmill/shared/runtime/lifecycle';
 import { createLogger } from '@songmill/shared/runtime/logger';
 import { openStorage } from '@songmill/shared/runtime/storage/storage';
 import closeWithGrace from 'close-with-grace';
@@ -9,12 +10,8 @@ try {
   const settings = parseConfig(process.env);
   const logger = createLogger('api', settings.LOG_LEVEL);
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  const api = await startApi({
-    settings,
-    logger,
-    storage: openStorage(settings.STORAGE_URL),
-    terminal: process.stderr.isTTY ? say : null,
-  });
+  const storage = await openStorage(settings.STORAGE_URL);
+  const api = await startApi({ settings, logger, storage, terminal: process.stderr.isTTY ? say : null });
   logger.info({ url: api.url }, 'listening');
   // A second signal ends the process at once; so does a drain that takes too long.
   closeWithGrace(
@@ -22,7 +19,7 @@ try {
     async (why) => {
       if (why.err) logger.fatal({ err: why.err }, 'unexpected error');
       logger.info({ signal: why.signal ?? null }, 'stopping');
-      await api.stop();
+      await stopAll([api, storage]);
       logger.info('stopped');
     },
   );
