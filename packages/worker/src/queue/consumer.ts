@@ -61,7 +61,7 @@ export function startConsumer(context: WorkerContext): Consumer {
       prefix: queuePrefix(settings.REDIS_PREFIX),
       concurrency: settings.WORKER_CONCURRENCY,
       name: context.workerId,
-      skipVersionCheck: true,
+      // The version check stays on: without it BullMQ blocks for whole seconds, and short delays take one.
       lockDuration: Math.min(LOCK_MS, settings.WORKER_LEASE_MS),
       stalledInterval: Math.min(STALLED_CHECK_MS, settings.WORKER_LEASE_MS),
       maxStalledCount: 1_000_000,
