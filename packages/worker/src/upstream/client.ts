@@ -10,6 +10,8 @@ import type { UpstreamAudio, UpstreamCall, UpstreamResult } from './result.ts';
 import { SongFile } from './song-file.ts';
 import { verifyAudio } from './verify-audio.ts';
 
+export type { UpstreamAudio, UpstreamCall, UpstreamResult } from './result.ts';
+
 export interface UpstreamOptions {
   /** Scheme, host and, if any, the path that the upstream's own paths are added to. */
   readonly baseUrl: string;
@@ -27,6 +29,8 @@ export interface UpstreamOptions {
 export interface Upstream extends Part {
   /** Makes one call. Never rejects for anything the upstream, the network or the disk does. */
   generate(call: UpstreamCall): Promise<UpstreamResult>;
+  /** How many calls in a row, counting from the last that ended, did not reach the upstream. */
+  failuresInARow(): number;
   /** Breaks off what is still open (it ends as unknown) and closes every connection. */
   stop(): Promise<void>;
 }
@@ -54,11 +58,13 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     bodyTimeout: 0,
   });
   const worked = new Set<string>();
+  let failures = 0;
 
   async function generate(call: UpstreamCall): Promise<UpstreamResult> {
     const song = new SongFile(call.spoolPath);
     const key = options.readKey();
     const { exchanged, answer } = await post(key, call, song);
+    failures = exchanged.ending === 'not_sent' ? failures + 1 : 0;
     const classified = classify({
       ...exchanged,
       retryAfter: header(exchanged, 'retry-after'),
@@ -112,6 +118,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
 
   return {
     generate,
+    failuresInARow: () => failures,
     stop: () => pool.destroy(),
   };
 }
