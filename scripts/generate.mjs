@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { configurationPage } from './generate/configuration-page.mjs';
 import { envExample } from './generate/env-example.mjs';
 import { faultList } from './generate/fault-list.mjs';
+import { retriesPage } from './generate/retries-page.mjs';
 
 /**
  * Writes every generated file: `node --conditions=source scripts/generate.mjs [--check | --list] [file …]`.
@@ -18,12 +19,22 @@ const GENERATED = [
   { file: 'docs/configuration.md', make: configurationPage },
   { file: 'docs/errors.md', make: async () => (await api('request/errors-page.ts')).errorsMarkdown() },
   { file: 'docs/openapi.json', make: openapi },
+  { file: 'docs/retries.md', make: retries },
   { file: 'e2e/faults.md', make: () => faultList(root) },
 ];
 
 /** Loaded only when a file needs it: the API's modules load a web framework and more. */
 function api(module) {
   return import(new URL(`../packages/api/src/${module}`, import.meta.url));
+}
+
+async function retries() {
+  const tables = await Promise.all(
+    ['shared/src/contract/outcomes.ts', 'worker/src/upstream/codes.ts'].map(
+      (file) => import(new URL(`../packages/${file}`, import.meta.url)),
+    ),
+  );
+  return retriesPage(Object.assign({}, ...tables));
 }
 
 async function openapi() {
