@@ -226,7 +226,7 @@ describe('what an answer is', () => {
 });
 
 describe('how the bytes were split', () => {
-  const long = `${audio.repeat(3)}`;
+  const long = audio.repeat(3);
   const bodies = [
     success(Buffer.from('a song')),
     `\ufeff{"data":{"\\u0061udio":"${long}","status":"2"},"trace_id":"é"}`,

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, open, rename, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isMissing } from './storage-error.ts';
 
@@ -18,14 +18,27 @@ export async function syncFile(path: string): Promise<'synced' | 'missing'> {
   }
 }
 
-/** Writes a new file whose bytes are durable; its name is not yet. */
+/** Writes a new file whose bytes are durable; its name is not yet. Leaves nothing when it fails. */
 export async function writeDurably(path: string, text: string): Promise<void> {
-  await writeFile(path, text, { flag: 'wx', mode: 0o640, flush: true });
+  await orNothing(path, () => writeFile(path, text, { flag: 'wx', mode: 0o640, flush: true }));
 }
 
+/** Copies to a new file whose bytes are durable; its name is not yet. Leaves nothing when it fails. */
 export async function copyDurably(source: string, copy: string): Promise<void> {
-  await copyFile(source, copy);
-  await syncFile(copy);
+  await orNothing(copy, async () => {
+    await copyFile(source, copy);
+    await syncFile(copy);
+  });
+}
+
+/** A full disk must not fill up with halves. */
+async function orNothing(path: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
 }
 
 /** Makes a folder and those above it, each with a durable name. */

@@ -8,9 +8,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { openFileStorage } from './file-storage.ts';
 import { fileFolder } from './file-url.ts';
 import { folderOf } from './keys.ts';
-import { commitOf, someId, songOf, storageContract } from './storage.contract.ts';
 import { openStorage } from './storage.ts';
 import { asStorageError, StorageError } from './storage-error.ts';
+import { commitOf, someId, songOf, storageContract } from './testing/storage.contract.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -143,7 +143,7 @@ describe('STORAGE_URL', () => {
 describe('a process killed while it stores', () => {
   it('leaves no half file, no half commit, and no commit without its song', { timeout: 60_000 }, async () => {
     const folder = await temporary();
-    const program = join(import.meta.dirname, 'storing-program.ts');
+    const program = join(import.meta.dirname, 'testing', 'storing-program.ts');
     for (let round = 0; round < 6; round++) {
       const child = spawn(process.execPath, ['--conditions=source', program, folder], {
         stdio: ['ignore', 'pipe', 'inherit'],

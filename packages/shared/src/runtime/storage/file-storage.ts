@@ -94,10 +94,10 @@ export async function openFileStorage(path: string): Promise<Storage> {
 
   async function openSong(key: string, range?: { start: number; end: number }): Promise<SongStream | null> {
     const { generationId, file } = placeOf(key);
-    const path = join(root, folderOf(generationId).folder, file);
+    const song = join(root, folderOf(generationId).folder, file);
     let handle: Awaited<ReturnType<typeof open>>;
     try {
-      handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+      handle = await open(song, constants.O_RDONLY | constants.O_NOFOLLOW);
     } catch (error) {
       if (isMissing(error)) return null;
       throw error;

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openStorage } from './storage.ts';
+import { openStorage } from '../storage.ts';
 
 const folder = process.argv[2] ?? '';
 const spool = join(folder, 'spool');

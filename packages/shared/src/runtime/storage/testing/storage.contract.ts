@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Song } from '../records/types.ts';
-import type { Commit, Storage } from './storage.ts';
-import { StorageError } from './storage-error.ts';
+import type { Song } from '../../records/types.ts';
+import type { Commit, Storage } from '../storage.ts';
+import { StorageError } from '../storage-error.ts';
 
 /** A storage for one test, empty at first. `again` opens the same place a second time, as another process would. */
 export interface ContractSubject {
@@ -217,7 +217,7 @@ export function storageContract(name: string, make: () => Promise<ContractSubjec
 
     it('stops twice', async () => {
       await storage.stop();
-      await storage.stop();
+      await expect(storage.stop()).resolves.toBe(undefined);
     });
   });
 }
