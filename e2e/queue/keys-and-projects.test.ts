@@ -10,7 +10,7 @@ afterAll(() => system.stop());
 
 async function clientOf(project: string, scopes: ('read' | 'generate' | 'operate' | 'admin')[]) {
   const { key } = await system.client.apiKeys.create({ name: 'test', project, scopes });
-  return system.clientOf(1, key!);
+  return system.clientOf(1, key);
 }
 
 describe('keys and projects', () => {
@@ -33,7 +33,7 @@ describe('keys and projects', () => {
 
   it('two hundred posts of one key over two API processes make one song, billed once', async () => {
     const { key } = await system.client.apiKeys.create({ name: 'two', project: 'two', scopes: ['generate'] });
-    const clients = [system.clientOf(0, key!), system.clientOf(1, key!)];
+    const clients = [system.clientOf(0, key), system.clientOf(1, key)];
     const before = (await system.sim.ledger()).charges;
     const request = song();
     const answers = await Promise.all(
@@ -53,7 +53,7 @@ describe('keys and projects', () => {
 
   it('a revoked key is refused at once by every process', async () => {
     const { id, key } = await system.client.apiKeys.create({ name: 'short', project: 'short', scopes: ['read'] });
-    const client = system.clientOf(1, key!);
+    const client = system.clientOf(1, key);
     await client.generations.list();
     await system.client.apiKeys.delete(id);
     await expect(client.generations.list()).rejects.toMatchObject({ status: 401 });

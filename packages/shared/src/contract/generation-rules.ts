@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { type GenerationRequest, generationRequestSchema, LATER_FIELDS } from './generation.ts';
-import { type Model, MODELS } from './models.ts';
+import { type Model, MODELS, MUSIC_01 } from './models.ts';
 import type { UnknownChargePolicy } from './words.ts';
 
 /** One fault of one field; `pointer` is a JSON pointer into the body. */
@@ -71,7 +71,7 @@ export function codePoints(text: string): number {
 }
 
 function modelOf(given: unknown, defaultModel: string, faults: FieldFault[]): Model {
-  const fallback = MODELS[defaultModel] ?? (MODELS['music-01'] as Model);
+  const fallback = MODELS[defaultModel] ?? MUSIC_01;
   if (given === undefined || typeof given !== 'string') return fallback;
   const model = Object.hasOwn(MODELS, given) ? MODELS[given] : undefined;
   if (model) return model;

@@ -11,9 +11,9 @@ export interface Model {
  * The models that this version can call. Limits: the upstream's own page says 200 characters for
  * music-01; whether line breaks count is not stated there, so they do (docs/http-api.md).
  */
-export const MODELS: Readonly<Record<string, Model>> = {
-  'music-01': { id: 'music-01', encoder: 'multipart', maxLyrics: 200 },
-};
+export const MUSIC_01: Model = { id: 'music-01', encoder: 'multipart', maxLyrics: 200 };
+
+export const MODELS: Readonly<Record<string, Model>> = { [MUSIC_01.id]: MUSIC_01 };
 
 export const SAMPLE_RATES = [16000, 24000, 32000, 44100] as const;
 export const BITRATES = [32000, 64000, 128000, 256000] as const;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MODELS } from '../contract/models.ts';
 import { UNKNOWN_CHARGE_POLICIES } from '../contract/words.ts';
 
 /**
@@ -15,7 +16,6 @@ const integer = (min: number, max: number) =>
 const port = integer(0, 65535);
 const ms = integer(1, 31_536_000_000);
 const bytes = integer(1, Number.MAX_SAFE_INTEGER);
-const flag = z.enum(['true', 'false'], 'true or false').transform((text) => text === 'true');
 const url = (schemes: readonly string[]) =>
   z.string().refine(
     (text) => {
@@ -76,8 +76,7 @@ export const settingsSchema = z.object({
     .default(3)
     .meta({ group: 'Upstream', about: 'generation calls in flight over all workers; 0 = unlimited' }),
   DEFAULT_MODEL: z
-    .string()
-    .min(1)
+    .enum(Object.keys(MODELS), `one of ${Object.keys(MODELS).join(', ')}`)
     .default('music-01')
     .meta({ group: 'Upstream', about: 'model of requests that name none' }),
 

@@ -17,7 +17,7 @@ export function startRepairs(context: WorkerContext): Part {
   const everyMs = Math.min(Math.max(settings.WORKER_LEASE_MS / 3, 250), 10_000);
   const work = async () => {
     const key = `${records.keys.root}${LEASE_KEY}`;
-    const holder = (await records.redis.set(key, workerId, 'PX', Math.ceil(everyMs * 3), 'NX', 'GET')) as string | null;
+    const holder = await records.redis.set(key, workerId, 'PX', Math.ceil(everyMs * 3), 'NX', 'GET');
     if (holder !== null && holder !== workerId) return;
     await records.redis.pexpire(key, Math.ceil(everyMs * 3));
     await readdLostPointers(context, 'window');
