@@ -6,7 +6,7 @@ args:   1 id  2 run  3 token made by the worker  4 worker  5 lease in ms  6 long
 answer: claimed, attempt number, attempts counted in this run, 1 if the model has worked before, request as JSON
         gone (no record) | done (settled, or an older run) | early, ms | busy, ms (another worker's call is open)
         held, ms, scope | yield, ms (it tripped the hold, so another one probes) | settled, status (the limits are reached)
-twice:  the same token answers claimed again and opens no second attempt
+twice:  the same token answers as before; claimed opens no second attempt
 arrows: queued -> processing, processing -> queued, processing -> needs_review, processing -> failed,
         queued -> needs_review, queued -> failed
 ]]
@@ -27,7 +27,13 @@ local function claimed(a)
   return { 'claimed', a.number, g.counted, worked, redis.call('HGET', g.key, 'request') }
 end
 
+local function settled()
+  redis.call('HSET', g.key, 'settled_by', token)
+  return { 'settled', g.status }
+end
+
 if g.token == token then return claimed(attempt_of(g, token)) end
+if SETTLED[g.status] and redis.call('HGET', g.key, 'settled_by') == token then return { 'settled', g.status } end
 if SETTLED[g.status] or g.run ~= run then return { 'done' } end
 if g.not_before > now then return { 'early', g.not_before - now } end
 
@@ -44,9 +50,9 @@ if g.token then
   local verdict = { counts = 'both_limits', charge = 'unknown', error = 'unknown_charge', upstream = '',
     message = 'the worker died during the call; it may have been billed' }
   -- A call of an older run is on record, but the budgets of this run are its own.
-  if dead.run == g.run and judge(g, verdict, limits, now) then return { 'settled', g.status } end
+  if dead.run == g.run and judge(g, verdict, limits, now) then return settled() end
 end
-if judge_lowered_limits(g, limits, now) then return { 'settled', g.status } end
+if judge_lowered_limits(g, limits, now) then return settled() end
 
 -- It waits again, if the call of a dead worker was closed above. What one model's hold stops is
 -- parked, or the backlog of that model would fill the window that the other models need.
@@ -67,9 +73,11 @@ for _, scope in ipairs({ 'account', 'model:' .. g.model }) do
     if h.probe and h.probe_until > now then return waits('held', 1000, scope) end
     if h.next_probe_at > now then return waits('held', h.next_probe_at - now, scope) end
     local others = redis.call('ZCARD', root .. 'window') - (redis.call('ZSCORE', root .. 'window', g.id) and 1 or 0)
+    if h.yielded == token then return waits('yield', 500) end
     if h.tripped_by == g.id and others > 0 then
       -- Once: if nobody else takes the probe, it is this one's turn after all.
       redis.call('HDEL', hold_key(scope), 'tripped_by')
+      redis.call('HSET', hold_key(scope), 'yielded', token)
       return waits('yield', 500)
     end
     probed[#probed + 1] = scope

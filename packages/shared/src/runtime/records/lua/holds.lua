@@ -7,11 +7,12 @@ local function hold_key(scope)
 end
 
 local function read_hold(scope)
-  local f = redis.call('HMGET', hold_key(scope), 'since', 'next_probe_at', 'interval', 'probe', 'probe_until', 'tripped_by')
+  local f = redis.call('HMGET', hold_key(scope), 'since', 'next_probe_at', 'interval', 'probe', 'probe_until', 'tripped_by',
+    'yielded')
   if not f[1] then return nil end
   return {
     scope = scope, since = tonumber(f[1]), next_probe_at = tonumber(f[2]), interval = tonumber(f[3]),
-    probe = f[4] or false, probe_until = tonumber(f[5] or '0'), tripped_by = f[6],
+    probe = f[4] or false, probe_until = tonumber(f[5] or '0'), tripped_by = f[6], yielded = f[7],
   }
 end
 
