@@ -28,7 +28,7 @@ export interface Script {
 /** @param name a file of this folder without its ending */
 export function loadScript(name: string): Script {
   const lua = withIncludes(readLua(`${name}.lua`));
-  // ioredis' own command cache: EVALSHA first, EVAL on NOSCRIPT.
+  // ioredis' own command cache: EVAL once per connection, then EVALSHA, and EVAL again on NOSCRIPT.
   const command = `songmill:${name}`;
   return {
     name,
