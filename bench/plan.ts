@@ -1,0 +1,37 @@
+/** How much is measured. Full rounds are for numbers, quick ones only show that everything works. */
+export interface Plan {
+  /** Measured rounds of each side; the sides take turns. */
+  readonly rounds: number;
+  /** Requests and their connections to accept generations with. */
+  readonly connections: number;
+  /** Length of one round of accepting. */
+  readonly acceptSeconds: number;
+  /** Unmeasured accepting before the first round, so that both sides run compiled code. */
+  readonly warmUpSeconds: number;
+  /** Generations of one round of finishing. */
+  readonly finishCount: number;
+  /** Generations whose bytes in Redis are weighed. */
+  readonly weighCount: number;
+  /** Folder that gets CPU profiles of our API and worker, for people who look for what is slow. */
+  readonly profile: string | null;
+}
+
+export const FULL: Plan = {
+  rounds: 3,
+  connections: 50,
+  acceptSeconds: 5,
+  warmUpSeconds: 3,
+  finishCount: 3000,
+  weighCount: 5000,
+  profile: null,
+};
+
+export const QUICK: Plan = {
+  rounds: 1,
+  connections: 10,
+  acceptSeconds: 1,
+  warmUpSeconds: 0,
+  finishCount: 60,
+  weighCount: 60,
+  profile: null,
+};

@@ -1,0 +1,102 @@
+import { ALLOWED } from './gate.ts';
+import type { Kept, KeptResult } from './last.ts';
+import type { Machine } from './machine.ts';
+import { FULL } from './plan.ts';
+import { type Result, ROWS } from './result.ts';
+import type { Spread } from './rounds.ts';
+import { SAMPLE_REQUEST } from './sample.ts';
+
+/** The page `docs/benchmarks.md`, from everything that is kept. */
+export function benchmarksPage(kept: Kept): string {
+  const results = ROWS.flatMap((name) => Object.values(kept).filter((result) => result.row === name));
+  const machines = [...new Map(results.map((result) => [JSON.stringify(result.machine), result.machine])).values()];
+  return `# Benchmarks
+
+Written by \`npm run bench\`; do not edit. Each speed is held against a floor: the least code that does the same work without what makes it safe, measured in the same run, on the same machine, in turns with ours. Other work on the machine moves both, so the ratio is what counts.
+
+${table(['what', 'floor', 'Songmill', 'ratio', 'ratio by round', 'aim', 'reached'], results.map(row))}
+
+Speeds are per second: the median of ${FULL.rounds} rounds. The ratio of bytes is the aim over what was measured.
+
+## What was measured
+
+- **Accepting**: one API process, every default, log level \`info\`, no worker; ${FULL.acceptSeconds} s a round from an own process (autocannon); Redis emptied before each round. Without workers BullMQ's window takes the first 20 pointers and all others wait in \`ready\`, as in any backlog.
+- **Finishing**: ${FULL.finishCount.toLocaleString('en')} generations accepted first, then one worker starts, with \`UPSTREAM_RATE_PER_MINUTE=0\`, \`UPSTREAM_MAX_CONCURRENCY=0\` and \`WORKER_CONCURRENCY=50\`; measured from one tenth done to all done. The upstream is a canned one that answers every call at once with the same valid song, for floor and Songmill alike: the simulator writes and syncs a ledger before each answer, and would be what is measured. Every round checks that there are as many commit files and calls as generations.
+- **Redis memory**: ${FULL.weighCount.toLocaleString('en')} generations with lyrics of ${SAMPLE_REQUEST.lyrics.length} characters, a custom id and two pairs of metadata, without connections, buffers and the event stream, which is capped.
+
+Redis writes an append-only log with \`appendfsync everysec\`, unless a row says \`always\` (what \`npm start\` and the compose file use). A run fails only when a ratio falls below ${ALLOWED} of the last committed one (\`bench/last.json\`).
+
+## Where
+
+${table(
+  ['when', 'commit', 'rows', 'machine'],
+  runsOf(results).map(({ first, ids }) => [
+    first.at,
+    `\`${first.commit}\``,
+    ids.join(', '),
+    machines.length > 1 ? `machine ${machines.findIndex((one) => same(one, first.machine)) + 1}` : 'below',
+  ]),
+)}
+
+A \`+\` after a commit: files differed from it.
+
+${machines.map((machine, index) => describe(machine, machines.length > 1 ? index + 1 : null)).join('\n')}
+`;
+}
+
+/** One result on one line, for the terminal. */
+export function resultLine(result: Result): string {
+  const floor = result.floor === null ? '' : `floor ${number(result.floor.median)}, `;
+  const ratio = result.ratio === null ? '' : `, ratio ${result.ratio.median.toFixed(2)}${bounds(result.ratio)}`;
+  const aim = result.aim === null ? '' : `, aim ${result.aim}${result.reached ? '' : ' (not reached)'}`;
+  return `${result.id}: ${result.what.replaceAll('`', '')}: ${floor}Songmill ${number(result.ours.median)} ${result.unit}${ratio}${aim}`;
+}
+
+function row(result: KeptResult): string[] {
+  return [
+    `${result.what} (\`${result.id}\`)`,
+    result.floor === null ? '' : `${number(result.floor.median)}: ${result.floorIs}`,
+    `${number(result.ours.median)}${result.unit === 'bytes' ? ' bytes' : ''}`,
+    result.ratio === null ? '' : `**${result.ratio.median.toFixed(2)}**`,
+    result.ratio === null || result.ratio.lowest === result.ratio.highest ? '' : ends(result.ratio),
+    result.aim ?? '',
+    result.reached === null ? '' : result.reached ? 'yes' : 'not yet',
+  ];
+}
+
+function runsOf(results: readonly KeptResult[]): { first: KeptResult; ids: string[] }[] {
+  const runs = new Map<string, { first: KeptResult; ids: string[] }>();
+  for (const result of results) {
+    const run = runs.get(result.at) ?? { first: result, ids: [] };
+    run.ids.push(`\`${result.id}\``);
+    runs.set(result.at, run);
+  }
+  return [...runs.values()];
+}
+
+function describe(machine: Machine, index: number | null): string {
+  const { cpu, cores, memory, kernel, disk, node, redis } = machine;
+  const name = index === null ? 'Machine' : `Machine ${index}`;
+  return `${name}: ${cpu}, ${cores} cores, ${memory}, ${kernel}, ${disk}; Node ${node}, Redis ${redis}. Everything runs on it: load generator, servers, Redis and upstream.`;
+}
+
+function same(one: Machine, other: Machine): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+function bounds(spread: Spread): string {
+  return spread.lowest === spread.highest ? '' : ` (${ends(spread)})`;
+}
+
+function ends(spread: Spread): string {
+  return `${spread.lowest.toFixed(2)} to ${spread.highest.toFixed(2)}`;
+}
+
+function number(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [head, head.map(() => '---'), ...rows];
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}

@@ -1,0 +1,17 @@
+import type { Plan } from '../plan.ts';
+import type { Result, RowName } from '../result.ts';
+import { measureAccept } from './accept.ts';
+import { measureFinish } from './finish.ts';
+import { weighRecords } from './redis-bytes.ts';
+
+/** Measures one row of the speed table. */
+export async function measureRow(name: RowName, plan: Plan): Promise<Result[]> {
+  switch (name) {
+    case 'accept':
+      return [await measureAccept(plan, 'everysec'), await measureAccept(plan, 'always')];
+    case 'finish':
+      return measureFinish(plan);
+    case 'redis-bytes':
+      return weighRecords(plan);
+  }
+}

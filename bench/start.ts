@@ -1,0 +1,87 @@
+import { fileURLToPath } from 'node:url';
+import { startProcess, type TestProcess } from '@songmill/shared/testing/processes';
+import type { TestRedis } from '@songmill/shared/testing/redis';
+import { API_KEY, CONCURRENCY, SONG_BYTES } from './sample.ts';
+
+const FLOOR_ACCEPT = fileURLToPath(new URL('./floors/accept.ts', import.meta.url));
+const FLOOR_FINISH = fileURLToPath(new URL('./floors/finish.ts', import.meta.url));
+const CANNED = fileURLToPath(new URL('./upstream/canned.ts', import.meta.url));
+
+/** Everything that is not named here has its default, the log level too. */
+export function startApi(redis: TestRedis, profile: string | null): Promise<TestProcess> {
+  return startProcess({
+    name: 'api',
+    main: 'packages/api/dist/main.js',
+    env: { REDIS_URL: redis.url, API_PORT: '0', API_KEY },
+    execArgv: profiling(profile),
+  });
+}
+
+/** Rate and concurrency of the upstream are unlimited, because what is measured is us. */
+export function startWorker(options: {
+  readonly redis: TestRedis;
+  readonly upstream: TestProcess;
+  /** Where songs and spool go. */
+  readonly folder: string;
+  readonly profile: string | null;
+}): Promise<TestProcess> {
+  const { redis, upstream, folder, profile } = options;
+  return startProcess({
+    name: 'worker',
+    main: 'packages/worker/dist/main.js',
+    env: {
+      REDIS_URL: redis.url,
+      UPSTREAM_BASE_URL: upstream.url,
+      UPSTREAM_API_KEY: 'bench-upstream-key',
+      UPSTREAM_RATE_PER_MINUTE: '0',
+      UPSTREAM_MAX_CONCURRENCY: '0',
+      WORKER_CONCURRENCY: String(CONCURRENCY),
+      STORAGE_URL: `file:${folder}/songs`,
+      SPOOL_DIR: `${folder}/spool`,
+    },
+    execArgv: profiling(profile),
+  });
+}
+
+export function startAcceptFloor(redis: TestRedis): Promise<TestProcess> {
+  return startProcess({ name: 'floor', main: FLOOR_ACCEPT, env: { REDIS_SOCKET: redis.socket } });
+}
+
+export function startFinishFloor(options: {
+  readonly redis: TestRedis;
+  readonly upstream: TestProcess;
+  readonly folder: string;
+  readonly durable: boolean;
+}): Promise<TestProcess> {
+  return startProcess({
+    name: 'floor',
+    main: FLOOR_FINISH,
+    env: {
+      REDIS_SOCKET: options.redis.socket,
+      UPSTREAM_URL: options.upstream.url,
+      SONGS: options.folder,
+      CONCURRENCY: String(CONCURRENCY),
+      SYNC: options.durable ? '1' : '0',
+    },
+  });
+}
+
+export function startCannedUpstream(): Promise<TestProcess> {
+  return startProcess({ name: 'upstream', main: CANNED, env: { SONG_BYTES: String(SONG_BYTES) } });
+}
+
+/** How many calls the canned upstream has answered. */
+export async function callsAnswered(upstream: TestProcess): Promise<number> {
+  const answer = await fetch(upstream.url);
+  return ((await answer.json()) as { calls: number }).calls;
+}
+
+/** Ends it as an operator would; a process that does not leave cleanly spoils what it measured. */
+export async function stopCleanly(started: TestProcess): Promise<void> {
+  const { code, signal } = await started.stop();
+  if (code !== 0) throw new Error(`${started.name} ended with ${signal ?? code}:\n${started.output().slice(-4000)}`);
+}
+
+function profiling(folder: string | null): string[] {
+  return folder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+}
