@@ -88,10 +88,7 @@ async function checkRedis({ redis }: RecordStore, logger: Logger): Promise<Readi
     const eviction = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? null;
     const aof = /^aof_enabled:(\d)/m.exec(info)?.[1] ?? null;
     // Managed servers refuse CONFIG; then the policy stays unnamed.
-    const [, fsync = null] = await redis.config('GET', 'appendfsync').then(
-      (reply) => reply as string[],
-      () => [],
-    );
+    const [, fsync = null] = await redis.config('GET', 'appendfsync').catch(() => []);
     const evicts = eviction !== null && eviction !== 'noeviction';
     return {
       status: evicts ? 'unavailable' : 'ok',

@@ -89,7 +89,7 @@ describe('Prefer: wait', requires('redis-server|valkey-server'), () => {
     const waiting = waitOn(id, 60, { signal: leaving.signal });
     await expect.poll(() => fixture.api.waiting()).toBe(1);
     leaving.abort();
-    await expect(waiting).rejects.toThrow();
+    await expect(waiting).rejects.toThrow(/abort/i);
     await expect.poll(() => fixture.api.waiting()).toBe(0);
   });
 

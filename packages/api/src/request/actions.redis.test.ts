@@ -90,7 +90,7 @@ describe('cancel, retry, resolve and delete', requires('redis-server|valkey-serv
     ] as const) {
       const response = await act(id, 'resolve', body);
       expect(response.status).toBe(422);
-      expect(((await problemOf(response)).errors ?? []).map((fault) => fault.pointer).sort()).toEqual(places);
+      expect(((await problemOf(response)).errors ?? []).map((fault) => fault.pointer ?? '').sort()).toEqual(places);
     }
   });
 

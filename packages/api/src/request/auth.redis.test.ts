@@ -44,7 +44,11 @@ describe('keys and scopes', requires('redis-server|valkey-server'), () => {
   });
 
   it('the key is judged before the body is', async () => {
-    const response = await fixture.call('/v1/generations', { method: 'POST', body: 'x', headers: { authorization: '' } });
+    const response = await fixture.call('/v1/generations', {
+      method: 'POST',
+      body: 'x',
+      headers: { authorization: '' },
+    });
     expect(response.status).toBe(401);
   });
 

@@ -14,7 +14,7 @@ describe('bodies', requires('redis-server|valkey-server'), () => {
     const response = await fixture.call('/v1/generations', {
       ...{ method: 'POST', body: body ?? null, duplex: 'half' },
       headers: { ...(type ? { 'content-type': type } : {}), ...headers },
-    } as RequestInit);
+    });
     const problem = await problemOf(response);
     return { status: response.status, code: problem.code, errors: problem.errors ?? [] };
   }
@@ -83,7 +83,11 @@ describe('bodies', requires('redis-server|valkey-server'), () => {
 
   it('UTF-8 may be named', async () => {
     const response = await fixture.call('/v1/generations', {
-      ...{ method: 'POST', body: JSON.stringify(ASK), headers: { 'content-type': 'Application/JSON; Charset="UTF-8"' } },
+      ...{
+        method: 'POST',
+        body: JSON.stringify(ASK),
+        headers: { 'content-type': 'Application/JSON; Charset="UTF-8"' },
+      },
     });
     expect(response.status).toBe(202);
   });
@@ -126,7 +130,11 @@ describe('bodies', requires('redis-server|valkey-server'), () => {
 
   it('a caller that asks before it sends is told to go on', async () => {
     const body = JSON.stringify(ASK);
-    const headers = { 'content-type': 'application/json', 'content-length': String(body.length), expect: '100-continue' };
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': String(body.length),
+      expect: '100-continue',
+    };
     const status = await new Promise<number>((resolve, reject) => {
       const request = httpRequest(`${fixture.api.url}/v1/generations`, {
         ...{ method: 'POST', headers: { ...headers, authorization: `Bearer ${KEY}` } },

@@ -29,7 +29,13 @@ describe('POST /v1/generations', requires('redis-server|valkey-server'), () => {
     const response = await fixture.post('/v1/generations', { ...ASK, custom_id: 'mine', metadata: { a: 'b' } });
     const generation = await generationOf(response);
     expect(response.status).toBe(202);
-    expect(generation).toMatchObject({ status: 'queued', sequence: 1, run: 1, custom_id: 'mine', metadata: { a: 'b' } });
+    expect(generation).toMatchObject({
+      status: 'queued',
+      sequence: 1,
+      run: 1,
+      custom_id: 'mine',
+      metadata: { a: 'b' },
+    });
     expect(generation.queue).not.toBeNull();
     const location = response.headers.get('location') ?? '';
     expect(location).toBe(`/v1/generations/${generation.id}`);
@@ -76,7 +82,13 @@ describe('POST /v1/generations', requires('redis-server|valkey-server'), () => {
   it('every fault is told at once, with those of headers and query', async () => {
     const response = await fixture.post(
       '/v1/generations?wait=5',
-      { lyrics: 'a'.repeat(201), model: 'music-99', colour: 'blue', prompt: 'x', audio_setting: { format: 'ogg', x: 1 } },
+      {
+        lyrics: 'a'.repeat(201),
+        model: 'music-99',
+        colour: 'blue',
+        prompt: 'x',
+        audio_setting: { format: 'ogg', x: 1 },
+      },
       { 'idempotency-key': 'has a space' },
     );
     const problem = await problemOf(response);

@@ -31,7 +31,11 @@ describe('the form of the upstream’s clients', requires('redis-server|valkey-s
   it('a form and JSON that say the same are the same to an idempotency key', async () => {
     const headers = { 'idempotency-key': 'form-or-json' };
     const first = await generationOf(await send(form({ lyrics: 'la', refer_voice: 'v' }), headers));
-    const second = await fixture.post('/v1/generations', { refer_voice: 'v', lyrics: 'la', model: 'music-01' }, headers);
+    const second = await fixture.post(
+      '/v1/generations',
+      { refer_voice: 'v', lyrics: 'la', model: 'music-01' },
+      headers,
+    );
     expect(second.headers.get('idempotent-replayed')).toBe('true');
     expect((await generationOf(second)).id).toBe(first.id);
   });

@@ -3,7 +3,15 @@ import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { requires } from '@songmill/shared/testing/requires';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ASK, type ApiFixture, generationOf, KEY, memoryStorage, problemOf, startFixture } from '../testing/api-fixture.ts';
+import {
+  ASK,
+  type ApiFixture,
+  generationOf,
+  KEY,
+  memoryStorage,
+  problemOf,
+  startFixture,
+} from '../testing/api-fixture.ts';
 import { fail, publish } from '../testing/settle.ts';
 
 const SONG = Buffer.from(Array.from({ length: 1000 }, (_, n) => n % 251));
@@ -60,10 +68,13 @@ describe('GET /v1/generations/{id}/audio', requires('redis-server|valkey-server'
     expect((await problemOf(response)).code).toBe('range_not_satisfiable');
   });
 
-  it.each(['bytes=0-1,5-6', 'lines=1-2', 'bytes=a-b', 'bytes', 'bytes=9-3', 'bytes=-'])('%s is answered with the whole', async (range) => {
-    const response = await get({ range });
-    expect([response.status, (await bytesOf(response)).length]).toEqual([200, 1000]);
-  });
+  it.each(['bytes=0-1,5-6', 'lines=1-2', 'bytes=a-b', 'bytes', 'bytes=9-3', 'bytes=-'])(
+    '%s is answered with the whole',
+    async (range) => {
+      const response = await get({ range });
+      expect([response.status, (await bytesOf(response)).length]).toEqual([200, 1000]);
+    },
+  );
 
   it('a part is only given of the song that If-Range names', async () => {
     expect((await get({ range: 'bytes=0-1', 'if-range': tag })).status).toBe(206);
@@ -113,7 +124,7 @@ describe('GET /v1/generations/{id}/audio', requires('redis-server|valkey-server'
     storage.open = async () => ({ stream: Readable.from(breakOff()), bytes: 1000 });
     const other = await fixture.another({ storage });
     const response = await fetch(`${other.url}${path}`, { headers: { authorization: `Bearer ${KEY}` } });
-    await expect(response.arrayBuffer()).rejects.toThrow();
+    await expect(response.arrayBuffer()).rejects.toThrow(/terminated|aborted|closed/i);
   });
 
   it('a reader that stops reading is cut off', async () => {

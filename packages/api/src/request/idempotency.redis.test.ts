@@ -10,8 +10,7 @@ describe('idempotency keys', requires('redis-server|valkey-server'), () => {
   });
   afterAll(async () => fixture?.stop());
 
-  const send = (key: string, body: unknown = ASK) =>
-    fixture.post('/v1/generations', body, { 'idempotency-key': key });
+  const send = (key: string, body: unknown = ASK) => fixture.post('/v1/generations', body, { 'idempotency-key': key });
 
   it('a replay answers 202 with the record as it is now and says that it is one', async () => {
     const first = await send('now');
@@ -104,11 +103,15 @@ describe('idempotency keys', requires('redis-server|valkey-server'), () => {
   it('a retry sent twice with one key starts one run', async () => {
     const { id } = await generationOf(await fixture.post('/v1/generations', ASK));
     await fail(fixture, id);
-    const retry = () => fixture.call(`/v1/generations/${id}/retry`, { method: 'POST', headers: { 'idempotency-key': 'r' } });
+    const retry = () =>
+      fixture.call(`/v1/generations/${id}/retry`, { method: 'POST', headers: { 'idempotency-key': 'r' } });
     const first = await retry();
     const second = await retry();
     expect([first.status, second.status]).toEqual([202, 202]);
-    expect([first.headers.get('idempotent-replayed'), second.headers.get('idempotent-replayed')]).toEqual([null, 'true']);
+    expect([first.headers.get('idempotent-replayed'), second.headers.get('idempotent-replayed')]).toEqual([
+      null,
+      'true',
+    ]);
     expect((await generationOf(second)).run).toBe(2);
     const { id: another } = await generationOf(await fixture.post('/v1/generations', ASK));
     await fail(fixture, another);

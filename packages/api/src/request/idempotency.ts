@@ -22,7 +22,7 @@ export function idempotencyKey(call: Call, faults: Faults): string | null {
 export function idempotencyOf(call: Call, key: string | null, asked: unknown): Idempotency | null {
   if (key === null) return null;
   const route = `${call.req.method} ${call.pattern}`;
-  const params = Object.entries(call.params).sort();
+  const { params } = call;
   return {
     key: sha256(`${call.principal.project}\n${route}\n${key}`),
     fingerprint: sha256(canonicalJson([asked, params, call.rawQuery])),

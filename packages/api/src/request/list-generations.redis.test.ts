@@ -82,12 +82,13 @@ describe('GET /v1/generations', requires('redis-server|valkey-server'), () => {
   });
 
   it('every bad parameter is told by name at once', async () => {
-    const query = 'status=done&limit=0&colour=blue&model=&created_after=yesterday&error_code=x&after=&limit=5&batch_id=1';
+    const query =
+      'status=done&limit=0&colour=blue&model=&created_after=yesterday&error_code=x&after=&limit=5&batch_id=1';
     const response = await fixture.call(`/v1/generations?${query}`);
     expect(response.status).toBe(422);
     const told = new Set(((await problemOf(response)).errors ?? []).map((fault) => fault.parameter));
-    expect([...told].sort()).toEqual(
-      ['after', 'batch_id', 'colour', 'created_after', 'error_code', 'limit', 'model', 'status'].sort(),
+    expect(told).toEqual(
+      new Set(['after', 'batch_id', 'colour', 'created_after', 'error_code', 'limit', 'model', 'status']),
     );
   });
 

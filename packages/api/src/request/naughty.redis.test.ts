@@ -10,8 +10,32 @@ const FIELDS = [
 
 /** Text that has broken programs before. */
 const NAUGHTY = [
-  ...['', ' ', '\u0000', '\u200b', '\ufeff', '\u202e', '\ud800', '\udfff\ud800', '𝄞', '👨‍👩‍👧‍👦', 'é'.normalize('NFD'), '##', '###'],
-  ...['../../etc/passwd', '${7*7}', "' OR 1=1 --", '<script>', '%s%n', '\r\n', 'a\r\nSet-Cookie: x=1', '\u2028', '1e999'],
+  ...[
+    '',
+    ' ',
+    '\u0000',
+    '\u200b',
+    '\ufeff',
+    '\u202e',
+    '\ud800',
+    '\udfff\ud800',
+    '𝄞',
+    '👨‍👩‍👧‍👦',
+    'é'.normalize('NFD'),
+    '##',
+    '###',
+  ],
+  ...[
+    '../../etc/passwd',
+    '${7*7}',
+    "' OR 1=1 --",
+    '<script>',
+    '%s%n',
+    '\r\n',
+    'a\r\nSet-Cookie: x=1',
+    '\u2028',
+    '1e999',
+  ],
   ...['undefined', 'null', 'NaN', 'true', '__proto__', '{"a":1}', 'x'.repeat(5000), '=cmd()', '\\', '"', 'İ', 'ﷺ'],
 ];
 
@@ -50,13 +74,21 @@ describe('whatever is sent', requires('redis-server|valkey-server'), () => {
 
   it('bytes of any kind are never a 5xx', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.constantFrom('application/json', 'multipart/form-data; boundary=b'), async (bytes, type) => {
-        const form = type.startsWith('multipart');
-        const head = Buffer.from(form ? '--b\r\nContent-Disposition: form-data; name="lyrics"\r\n\r\n' : '');
-        const sent = Buffer.concat([head, bytes, Buffer.from(form ? '\r\n--b--\r\n' : '')]);
-        const response = await fixture.call('/v1/generations', { method: 'POST', body: sent, headers: { 'content-type': type } });
-        await answersWell(response, sent.toString('hex'));
-      }),
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 200 }),
+        fc.constantFrom('application/json', 'multipart/form-data; boundary=b'),
+        async (bytes, type) => {
+          const form = type.startsWith('multipart');
+          const head = Buffer.from(form ? '--b\r\nContent-Disposition: form-data; name="lyrics"\r\n\r\n' : '');
+          const sent = Buffer.concat([head, bytes, Buffer.from(form ? '\r\n--b--\r\n' : '')]);
+          const response = await fixture.call('/v1/generations', {
+            method: 'POST',
+            body: sent,
+            headers: { 'content-type': type },
+          });
+          await answersWell(response, sent.toString('hex'));
+        },
+      ),
       { numRuns: 200, seed: 2 },
     );
   });
@@ -64,13 +96,17 @@ describe('whatever is sent', requires('redis-server|valkey-server'), () => {
   it('queries and ids of any kind are never a 5xx', async () => {
     const text = fc.oneof(fc.constantFrom(...NAUGHTY.filter((one) => one.isWellFormed())), fc.webQueryParameters());
     await fc.assert(
-      fc.asyncProperty(text, fc.constantFrom('status', 'after', 'limit', 'custom_id', 'model', 'created_after'), async (one, name) => {
-        const encoded = encodeURIComponent(one);
-        if (encoded.length > 7000) return;
-        await answersWell(await fixture.call(`/v1/generations?${name}=${encoded}`), encoded);
-        await answersWell(await fixture.call(`/v1/generations?${one.replaceAll(/[^\x21-\x7e]|#/g, '')}`), one);
-        await answersWell(await fixture.call(`/v1/generations/${encoded}/audio`), encoded);
-      }),
+      fc.asyncProperty(
+        text,
+        fc.constantFrom('status', 'after', 'limit', 'custom_id', 'model', 'created_after'),
+        async (one, name) => {
+          const encoded = encodeURIComponent(one);
+          if (encoded.length > 7000) return;
+          await answersWell(await fixture.call(`/v1/generations?${name}=${encoded}`), encoded);
+          await answersWell(await fixture.call(`/v1/generations?${one.replaceAll(/[^\x21-\x7e]|#/g, '')}`), one);
+          await answersWell(await fixture.call(`/v1/generations/${encoded}/audio`), encoded);
+        },
+      ),
       { numRuns: 150, seed: 3 },
     );
   });

@@ -28,6 +28,12 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'Not now',
 };
 
+const TAGS: Readonly<Record<string, string>> = {
+  generations: 'One song asked for, and what became of it',
+  'api-keys': 'Who may do what',
+  server: 'Health and documentation; no key needed',
+};
+
 /** The OpenAPI 3.1 document of these routes, from the schemas that judge requests and type answers. */
 export function openapiDocument(routes: readonly Route[]): ReturnType<typeof createDocument> {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
@@ -45,7 +51,7 @@ export function openapiDocument(routes: readonly Route[]): ReturnType<typeof cre
     },
     servers: [{ url: '/', description: 'this server' }],
     security: [{ key: [] }],
-    tags: [...new Set(routes.map(tagOf))].map((name) => ({ name })),
+    tags: [...new Set(routes.map(tagOf))].map((name) => ({ name, description: TAGS[name] ?? name })),
     paths,
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'an API key, `sgm_…`' } },
@@ -93,7 +99,7 @@ function answersOf(route: Route): ZodOpenApiResponsesObject {
       ...(shape === null ? {} : { content: contentOf(shape) }),
     };
   }
-  return responses as ZodOpenApiResponsesObject;
+  return responses;
 }
 
 function contentOf(shape: NonNullable<Route['answers'][number]>) {

@@ -15,7 +15,7 @@ export function readQuery(rawQuery: string, faults: Faults): Map<string, string>
     const value = equals < 0 ? '' : decode(pair.slice(equals + 1));
     if (name === null || value === null) {
       const message = 'a percent sign needs two hexadecimal digits, and the bytes must be UTF-8';
-      faults.push({ parameter: name ?? (pair.split('=')[0] as string), code: 'bad_encoding', message });
+      faults.push({ parameter: name ?? pair.slice(0, Math.max(equals, 0)), code: 'bad_encoding', message });
     } else if (parameters.has(name)) {
       faults.push({ parameter: name, code: 'repeated_parameter', message: 'give it once' });
     } else {
