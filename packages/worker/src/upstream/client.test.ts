@@ -140,18 +140,6 @@ describe('a request that was never written is free', () => {
     expect(files).toEqual([]);
   });
 
-  it('and is counted until one reaches the upstream', async () => {
-    const server = await serve(() => {});
-    const upstream = connect(server.url, { timeoutMs: 300 });
-    const signal = AbortSignal.abort();
-    expect(upstream.failuresInARow()).toBe(0);
-    await call(upstream, { signal });
-    await call(upstream, { signal });
-    expect(upstream.failuresInARow()).toBe(2);
-    await call(upstream);
-    expect(upstream.failuresInARow()).toBe(0);
-  });
-
   it('when TLS fails', async () => {
     const server = await serve(() => {});
     const { result } = await call(connect(server.url.replace('http:', 'https:')));

@@ -29,8 +29,6 @@ export interface UpstreamOptions {
 export interface Upstream extends Part {
   /** Makes one call. Never rejects for anything the upstream, the network or the disk does. */
   generate(call: UpstreamCall): Promise<UpstreamResult>;
-  /** How many calls in a row, counting from the last that ended, did not reach the upstream. */
-  failuresInARow(): number;
   /** Breaks off what is still open (it ends as unknown) and closes every connection. */
   stop(): Promise<void>;
 }
@@ -58,13 +56,11 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     bodyTimeout: 0,
   });
   const worked = new Set<string>();
-  let failures = 0;
 
   async function generate(call: UpstreamCall): Promise<UpstreamResult> {
     const song = new SongFile(call.spoolPath);
     const key = options.readKey();
     const { exchanged, answer } = await post(key, call, song);
-    failures = exchanged.ending === 'not_sent' ? failures + 1 : 0;
     const classified = classify({
       ...exchanged,
       retryAfter: header(exchanged, 'retry-after'),
@@ -118,7 +114,6 @@ export function openUpstream(options: UpstreamOptions): Upstream {
 
   return {
     generate,
-    failuresInARow: () => failures,
     stop: () => pool.destroy(),
   };
 }

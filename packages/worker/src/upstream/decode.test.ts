@@ -70,6 +70,8 @@ describe('where the song is', () => {
     ['at the root', `{"audio":"${audio}"}`],
     ['under a key with a dot', `{"data.audio":"${audio}"}`],
     ['after data has ended', `{"data":{},"other":{"audio":"${audio}"}}`],
+    ['under a key with a dot, after data was a number', `{"data":1,"a.b":{"audio":"${audio}"}}`],
+    ['under an endless key, after data was a number', `{"data":1,"${'k'.repeat(5000)}":{"audio":"${audio}"}}`],
     ['in another case', `{"data":{"Audio":"${audio}"}}`],
     ['as a value', `{"data":{"x":"audio","y":"${audio}"}}`],
   ])('is not where it looks alike: %s', (_, body) => {

@@ -32,7 +32,6 @@ const BACKSLASH = 0x5c;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 const DEEPEST = 64;
-const KEY_BYTES = 128;
 const TEXT_BYTES = 4096;
 const EXCERPT_BYTES = 2000;
 
@@ -215,15 +214,16 @@ export class AnswerReader {
 
   #endKey(): void {
     const depth = this.#open.length;
-    const key = depth <= 2 && this.#text.length <= KEY_BYTES ? this.#text.json() : undefined;
-    if (key === null) {
+    const key = this.#text.json();
+    if (key === null && !this.#text.cut) {
       this.#fail('it is no JSON', 0);
       return;
     }
     this.#at = AT.colon;
     this.#path = null;
+    if (depth === 1) this.#section = null;
     // A key that holds a dot could pass for a path of two keys.
-    if (key === undefined || key.includes('.')) return;
+    if (key === null || depth > 2 || key.includes('.')) return;
     if (depth === 1) this.#section = this.#path = key;
     else if (this.#open[1] === true && this.#section !== null) this.#path = `${this.#section}.${key}`;
     if (this.#path === null || !DECISIVE.has(this.#path)) return;
