@@ -82,6 +82,18 @@ describe('one call at a time', () => {
     expect(await records.claim(id)).toMatchObject({ outcome: 'claimed', attempt: 2 });
   });
 
+  it('an answer that was found on disk and lost again is not judged a second time', async () => {
+    const id = await records.accepted();
+    const lost = await records.claimed(id, { worker: 'w1' });
+    await records.release(id, await records.claimed(id, { worker: 'w2' }), 'not_sent');
+    await markAnswered(records.store, { id, token: lost, upstream: null });
+    expect(await records.release(id, lost, 'unusable_audio')).toMatchObject({ status: 'queued' });
+    const record = await records.read(id);
+    expect(record).toMatchObject({ counted: 1, unknownCharges: 1, waitReason: null });
+    expect(record.history.map(({ status }) => status)).toEqual(['queued', 'processing', 'queued']);
+    expect(await records.claim(id)).toMatchObject({ outcome: 'claimed', attempt: 3 });
+  });
+
   it('marking an answer of an unknown call or generation says gone', async () => {
     const id = await records.accepted();
     expect(await markAnswered(records.store, { id, token: 'nobody', upstream: null })).toEqual({ outcome: 'gone' });

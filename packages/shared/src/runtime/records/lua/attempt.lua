@@ -38,6 +38,7 @@ end
 
 local function clear_intent(g)
   redis.call('HDEL', g.key, 'token', 'worker', 'answered')
+  if g.answered then redis.call('HDEL', g.key, 'wait_reason') end
   g.token = false
   g.answered = false
 end
