@@ -13,6 +13,7 @@ function result(ratio: number | null): Result {
     floor: spreadOf([100]),
     ours: spreadOf([80]),
     ratio: ratio === null ? null : spreadOf([ratio]),
+    cpuMicros: null,
     aim: null,
     reached: null,
   };

@@ -13,7 +13,13 @@ const machine = { cpu: 'a', cores: 2, memory: '4 GiB', kernel: 'k', disk: 'ext4'
 function result(id: string, ours: number): KeptResult {
   const ratio = spreadOf([ours / 1000]);
   const about = { at: '2026-01-31T12:00:00.000Z', commit: 'abc1234', machine };
-  const floor = { floorIs: 'less', floor: spreadOf([1000]), aim: '≥ 0.8', reached: ours >= 800 };
+  const floor = {
+    floorIs: 'less',
+    floor: spreadOf([1000]),
+    cpuMicros: { floor: 100, ours: 150 },
+    aim: '≥ 0.8',
+    reached: ours >= 800,
+  };
   return {
     id,
     row: 'accept',
@@ -61,7 +67,7 @@ describe('results that are kept', () => {
 
 it('the page tells floor, ours, ratio and aim of each result, and the machine once', () => {
   const page = benchmarksPage({ one: result('one', 900), two: result('two', 500) });
-  expect(page).toContain('| accepting (`one`) | 1,000: less | 900 | **0.90** |  | ≥ 0.8 | yes |');
-  expect(page).toContain('| accepting (`two`) | 1,000: less | 500 | **0.50** |  | ≥ 0.8 | not yet |');
+  expect(page).toContain('| accepting (`one`) | 1,000: less | 900 | **0.90** |  | 100 → 150 µs | ≥ 0.8 | yes |');
+  expect(page).toContain('| accepting (`two`) | 1,000: less | 500 | **0.50** |  | 100 → 150 µs | ≥ 0.8 | not yet |');
   expect(page.match(/Machine: a, 2 cores, 4 GiB/g)).toHaveLength(1);
 });

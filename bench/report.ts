@@ -14,9 +14,9 @@ export function benchmarksPage(kept: Kept): string {
 
 Written by \`npm run bench\`; do not edit. Each speed is held against a floor: the least code that does the same work without what makes it safe, measured in the same run, on the same machine, in turns with ours. Other work on the machine moves both, so the ratio is what counts.
 
-${table(['what', 'floor', 'Songmill', 'ratio', 'ratio by round', 'aim', 'reached'], results.map(row))}
+${table(['what', 'floor', 'Songmill', 'ratio', 'ratio by round', 'processor time', 'aim', 'reached'], results.map(row))}
 
-Speeds are per second: the median of ${FULL.rounds} rounds. The ratio of bytes is the aim over what was measured.
+Speeds are per second: the median of ${FULL.rounds} rounds. The ratio of bytes is the aim over what was measured. Processor time is what server and Redis together use for one request or song, floor → Songmill; other work on the machine hardly moves it.
 
 ## What was measured
 
@@ -49,7 +49,9 @@ export function resultLine(result: Result): string {
   const floor = result.floor === null ? '' : `floor ${number(result.floor.median)}, `;
   const ratio = result.ratio === null ? '' : `, ratio ${result.ratio.median.toFixed(2)}${bounds(result.ratio)}`;
   const aim = result.aim === null ? '' : `, aim ${result.aim}${result.reached ? '' : ' (not reached)'}`;
-  return `${result.id}: ${result.what.replaceAll('`', '')}: ${floor}Songmill ${number(result.ours.median)} ${result.unit}${ratio}${aim}`;
+  const { cpuMicros } = result;
+  const cpu = cpuMicros === null ? '' : `, processor ${number(cpuMicros.floor)} → ${number(cpuMicros.ours)} µs`;
+  return `${result.id}: ${result.what.replaceAll('`', '')}: ${floor}Songmill ${number(result.ours.median)} ${result.unit}${ratio}${cpu}${aim}`;
 }
 
 function row(result: KeptResult): string[] {
@@ -59,6 +61,7 @@ function row(result: KeptResult): string[] {
     `${number(result.ours.median)}${result.unit === 'bytes' ? ' bytes' : ''}`,
     result.ratio === null ? '' : `**${result.ratio.median.toFixed(2)}**`,
     result.ratio === null || result.ratio.lowest === result.ratio.highest ? '' : ends(result.ratio),
+    result.cpuMicros === null ? '' : `${number(result.cpuMicros.floor)} → ${number(result.cpuMicros.ours)} µs`,
     result.aim ?? '',
     result.reached === null ? '' : result.reached ? 'yes' : 'not yet',
   ];

@@ -26,15 +26,15 @@ export function ratioOf(ours: readonly number[], floor: readonly number[]): Spre
   return { ...pairs, median: spreadOf(ours).median / spreadOf(floor).median };
 }
 
-/** Runs every side once per round, in turn, and answers each side's measurements by round. */
-export async function takeTurns<Side extends string>(
+/** Runs every side once per round, in turn, and answers what each side gave, by round. */
+export async function takeTurns<Side extends string, Given>(
   rounds: number,
-  sides: Readonly<Record<Side, () => Promise<number>>>,
-): Promise<Record<Side, number[]>> {
+  sides: Readonly<Record<Side, () => Promise<Given>>>,
+): Promise<Record<Side, Given[]>> {
   const names = Object.keys(sides) as Side[];
-  const measured = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Side, number[]>;
+  const given = Object.fromEntries(names.map((name) => [name, [] as Given[]])) as Record<Side, Given[]>;
   for (let round = 0; round < rounds; round++) {
-    for (const name of names) measured[name].push(await sides[name]());
+    for (const name of names) given[name].push(await sides[name]());
   }
-  return measured;
+  return given;
 }

@@ -6,11 +6,12 @@ import type { TestProcess } from '@songmill/shared/testing/processes';
 import { startRedis, type TestRedis } from '@songmill/shared/testing/redis';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
+import type { Round } from '../cpu-time.ts';
 import { rateOfDraining } from '../drain.ts';
 import { postSamples } from '../load.ts';
 import type { Plan } from '../plan.ts';
-import type { Result } from '../result.ts';
-import { ratioOf, spreadOf, takeTurns } from '../rounds.ts';
+import { compare, type Result } from '../result.ts';
+import { takeTurns } from '../rounds.ts';
 import { CONCURRENCY, SAMPLE_REQUEST } from '../sample.ts';
 import { callsAnswered, startApi, startCannedUpstream, startFinishFloor, startWorker, stopCleanly } from '../start.ts';
 
@@ -40,30 +41,28 @@ export async function measureFinish(plan: Plan): Promise<Result[]> {
       ours: () => inFolder((folder) => ourRound(bench, folder)),
     });
     await stopCleanly(bench.upstream);
-    const shared = { row: 'finish', unit: 'per second', ours: spreadOf(measured.ours) } as const;
+    const shared = { row: 'finish', unit: 'per second' } as const;
     const what = `songs finished, instant upstream, 16 KB, concurrency ${CONCURRENCY}`;
-    const ratio = ratioOf(measured.ours, measured.floor);
-    const ratioSynced = ratioOf(measured.ours, measured.synced);
+    const unsynced = compare(measured.ours, measured.floor);
+    const synced = compare(measured.ours, measured.synced);
     return [
       {
         ...shared,
         id: 'finish',
         what,
         floorIs: 'a bare BullMQ worker: same call, same file, no sync',
-        floor: spreadOf(measured.floor),
-        ratio,
+        ...unsynced,
         aim: `≥ ${AIM}`,
-        reached: ratio.median >= AIM,
+        reached: unsynced.ratio.median >= AIM,
       },
       {
         ...shared,
         id: 'finish-synced',
         what,
         floorIs: 'the same with `fdatasync` of each file',
-        floor: spreadOf(measured.synced),
-        ratio: ratioSynced,
+        ...synced,
         aim: `≥ ${AIM_SYNCED}`,
-        reached: ratioSynced.median >= AIM_SYNCED,
+        reached: synced.ratio.median >= AIM_SYNCED,
       },
     ];
   } finally {
@@ -72,7 +71,7 @@ export async function measureFinish(plan: Plan): Promise<Result[]> {
   }
 }
 
-async function inFolder(round: (folder: string) => Promise<number>): Promise<number> {
+async function inFolder(round: (folder: string) => Promise<Round>): Promise<Round> {
   // Beside the data of Redis, so that every side has the same disk.
   const folder = await mkdtemp(join(tmpdir(), 'sgm-'));
   try {
@@ -82,27 +81,33 @@ async function inFolder(round: (folder: string) => Promise<number>): Promise<num
   }
 }
 
-async function floorRound({ plan, redis, client, upstream }: Bench, folder: string, durable: boolean): Promise<number> {
+async function floorRound({ plan, redis, client, upstream }: Bench, folder: string, durable: boolean): Promise<Round> {
   await client.flushall();
   const queue = new Queue('floor', { connection: { path: redis.socket }, skipVersionCheck: true });
   const data = generationRequestSchema.parse(SAMPLE_REQUEST);
   await queue.addBulk(Array.from({ length: plan.finishCount }, () => ({ name: 'generation', data })));
   await queue.close();
   const worker = await startFinishFloor({ redis, upstream, folder, durable });
-  const rate = await rateOfDraining(plan.finishCount, () => client.zcard('bull:floor:completed'));
+  const rate = await rateOfDraining(plan.finishCount, () => client.zcard('bull:floor:completed'), [
+    worker.pid,
+    redis.pid,
+  ]);
   await stopCleanly(worker);
   await expectSongs(folder, plan.finishCount, (name) => name.endsWith('.mp3'));
   return rate;
 }
 
-async function ourRound({ plan, redis, client, upstream }: Bench, folder: string): Promise<number> {
+async function ourRound({ plan, redis, client, upstream }: Bench, folder: string): Promise<Round> {
   await client.flushall();
   const api = await startApi(redis, null);
   await postSamples(api.url, plan.connections, { amount: plan.finishCount });
   await stopCleanly(api);
   const before = await callsAnswered(upstream);
   const worker = await startWorker({ redis, upstream, folder, profile: plan.profile });
-  const rate = await rateOfDraining(plan.finishCount, () => client.zcard('{songmill}:l:default:succeeded'));
+  const rate = await rateOfDraining(plan.finishCount, () => client.zcard('{songmill}:l:default:succeeded'), [
+    worker.pid,
+    redis.pid,
+  ]);
   await stopCleanly(worker);
   await expectSongs(join(folder, 'songs'), plan.finishCount, (name) => name.endsWith('result.json'));
   const calls = (await callsAnswered(upstream)) - before;

@@ -71,7 +71,7 @@ function pairs(flat: readonly unknown[]): Map<string, unknown> {
 }
 
 function told(id: string, what: string): Omit<Result, 'ours'> {
-  const nothing = { floorIs: null, floor: null, ratio: null, aim: null, reached: null };
+  const nothing = { floorIs: null, floor: null, ratio: null, cpuMicros: null, aim: null, reached: null };
   return { id, row: 'redis-bytes', what, unit: 'bytes', ...nothing };
 }
 
