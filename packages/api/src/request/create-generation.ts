@@ -13,6 +13,7 @@ import { readGenerationBody } from './generation-body.ts';
 import { idempotencyKey, idempotencyOf, keyReused, REPLAYED } from './idempotency.ts';
 import { preferenceApplied, waitSeconds } from './prefer.ts';
 import { noQuery } from './query.ts';
+import { newRecord } from './new-record.ts';
 import { showAccepted } from './show-generation.ts';
 
 /** `POST /v1/generations`: read, judge, record, answer, then hand the pointer to the queue. */
@@ -47,7 +48,7 @@ async function accept(
 ): Promise<Accepted> {
   const { store, settings } = ctx;
   const id = newId('gen');
-  const answering = acceptGeneration(store, {
+  const outcome = await acceptGeneration(store, {
     id,
     project: call.principal.project,
     request,
@@ -55,13 +56,9 @@ async function accept(
     idempotency,
     maxWaiting: settings.MAX_WAITING,
   });
-  // Sent right behind the script on the same connection, so the record costs no second round trip.
-  const reading = readGeneration(store, id).catch(() => null);
-  const outcome = await answering;
   switch (outcome.outcome) {
     case 'accepted': {
-      const record = (await reading) ?? (await readGeneration(store, id));
-      if (record === null) throw new Error('an accepted generation is not there');
+      const record = newRecord({ id, project: call.principal.project, request, ordinal: outcome.ordinal });
       return { record, pointer: outcome.pointer, replayed: false };
     }
     case 'replayed': {

@@ -60,7 +60,6 @@ const CLOSE_OBJECT = 0x7d;
 interface Level {
   /** Keys seen so far; null in an array. */
   readonly keys: Set<string> | null;
-  readonly pointer: string;
   index: number;
   key: string;
 }
@@ -77,7 +76,7 @@ function inspect(text: string): InputFault[] {
         const end = endOfString(text, at);
         if (expectKey && top?.keys) {
           top.key = keyText(text.slice(at, end + 1));
-          judgeKey(top, faults);
+          judgeKey(stack, top.keys, top.key, faults);
         }
         at = end;
         break;
@@ -85,12 +84,11 @@ function inspect(text: string): InputFault[] {
       case OPEN_OBJECT:
       case OPEN_ARRAY: {
         const isObject = text.charCodeAt(at) === OPEN_OBJECT;
-        const pointer = top ? placeIn(top) : '';
         if (stack.length === MAX_DEPTH) {
           const message = `nested deeper than ${MAX_DEPTH} levels`;
-          return [{ pointer, code: 'too_deep', message }];
+          return [{ pointer: pointerTo(stack), code: 'too_deep', message }];
         }
-        top = { keys: isObject ? new Set() : null, pointer, index: 0, key: '' };
+        top = { keys: isObject ? new Set() : null, index: 0, key: '' };
         stack.push(top);
         expectKey = isObject;
         break;
@@ -130,15 +128,18 @@ function keyText(quoted: string): string {
   return quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
 }
 
-function judgeKey(level: Level, faults: InputFault[]): void {
-  const { key, keys } = level;
-  const pointer = placeIn(level);
-  if (FORBIDDEN_KEYS.has(key)) faults.push({ pointer, code: 'forbidden_key', message: 'this name is never allowed' });
-  else if (keys?.has(key)) faults.push({ pointer, code: 'duplicate_key', message: 'the key is there twice' });
-  keys?.add(key);
+function judgeKey(stack: readonly Level[], keys: Set<string>, key: string, faults: InputFault[]): void {
+  if (FORBIDDEN_KEYS.has(key)) {
+    faults.push({ pointer: pointerTo(stack), code: 'forbidden_key', message: 'this name is never allowed' });
+  } else if (keys.has(key)) {
+    faults.push({ pointer: pointerTo(stack), code: 'duplicate_key', message: 'the key is there twice' });
+  }
+  keys.add(key);
 }
 
-function placeIn(level: Level): string {
-  const part = level.keys ? level.key.replaceAll('~', '~0').replaceAll('/', '~1') : String(level.index);
-  return `${level.pointer}/${part}`;
+/** Where the walk is now, as a JSON pointer; made only when there is a fault to tell. */
+function pointerTo(stack: readonly Level[]): string {
+  const part = (level: Level) =>
+    level.keys ? level.key.replaceAll('~', '~0').replaceAll('/', '~1') : String(level.index);
+  return stack.map((level) => `/${part(level)}`).join('');
 }

@@ -3,7 +3,7 @@ accept: records generations and puts them in line, and decides idempotency in th
 keys:   1 root of our keys
 args:   1 idempotency key, hashed ('' none)  2 fingerprint  3 most waiting generations  4 project  5 number of items,
         then for each: id, priority, model, policy for unknown charges, request as JSON
-answer: accepted, then for each item 1 (add its pointer now) or 0 (the feeder will)
+answer: accepted, then for each item 1 (add its pointer now) or 0 (the feeder will), then the first item's ordinal
         replayed, id of the record made before | key_reused | queue_full
 twice:  the same ids again change nothing and answer as before
 arrows: (new) -> queued
@@ -27,6 +27,7 @@ if redis.call('EXISTS', root .. 'g:' .. first_id) == 1 then
     local id = ARGV[6 + (i - 1) * 5]
     answer[#answer + 1] = redis.call('ZSCORE', root .. 'window', id) and '1' or '0'
   end
+  answer[#answer + 1] = redis.call('HGET', root .. 'g:' .. first_id, 'ordinal')
   return answer
 end
 
@@ -36,6 +37,7 @@ if waiting + count > most then return { 'queue_full' } end
 local now, micros = clock()
 local last = tonumber(redis.call('GET', root .. 'ordinal') or '0')
 redis.call('SADD', root .. 'projects', project)
+local first_ordinal = int(math.max(last + 1, micros))
 for i = 1, count do
   local at = 6 + (i - 1) * 5
   last = math.max(last + 1, micros)
@@ -49,4 +51,5 @@ for i = 1, count do
 end
 redis.call('SET', root .. 'ordinal', int(last))
 if idempotency ~= '' then redis.call('HSET', root .. 'i:' .. idempotency, 'fingerprint', fingerprint, 'id', first_id) end
+answer[#answer + 1] = first_ordinal
 return answer

@@ -23,7 +23,12 @@ export interface AcceptInput {
 }
 
 export type AcceptAnswer =
-  | { readonly outcome: 'accepted'; readonly pointer: Pointer | null }
+  | {
+      readonly outcome: 'accepted';
+      readonly pointer: Pointer | null;
+      /** Its place in every list and, in microseconds, the time it was made. */
+      readonly ordinal: number;
+    }
   | { readonly outcome: 'replayed'; readonly id: string }
   | { readonly outcome: 'key_reused' }
   | { readonly outcome: 'queue_full' };
@@ -50,8 +55,10 @@ export async function acceptGeneration(store: RecordStore, input: AcceptInput): 
     ]),
   );
   switch (reply[0]) {
-    case 'accepted':
-      return { outcome: 'accepted', pointer: reply[1] === '1' ? { id, run: 1, priority: request.priority } : null };
+    case 'accepted': {
+      const pointer = reply[1] === '1' ? { id, run: 1, priority: request.priority } : null;
+      return { outcome: 'accepted', pointer, ordinal: Number(reply[2]) };
+    }
     case 'replayed':
       return { outcome: 'replayed', id: reply[1]! };
     case 'key_reused':

@@ -99,7 +99,7 @@ describe('accepting', () => {
     const args = ['key', 'f', 1000, 'p', ids.length, ...ids.flatMap(item)];
     const accept = loadScript('accept');
     const reply = words(await accept.run(records.store, args));
-    expect(reply).toEqual(['accepted', ...ids.map((_, n) => (n < 20 ? '1' : '0'))]);
+    expect(reply).toEqual(['accepted', ...ids.map((_, n) => (n < 20 ? '1' : '0')), expect.stringMatching(/^\d{16}$/)]);
     expect(words(await accept.run(records.store, args))).toEqual(reply);
     const { redis, keys } = records.store;
     expect(await redis.zrange(keys.list('p', 'queued'), '0', '-1')).toEqual(ids);

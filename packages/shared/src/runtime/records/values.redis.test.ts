@@ -106,7 +106,7 @@ describe('values on their way through Lua', () => {
     const items = ids.flatMap((id) => [id, 'bulk', 'music-01', 'retry', '{}']);
     const accept = loadScript('accept');
     const reply = words(await accept.run(records.store, ['', '', 10_000, 'p', ids.length, ...items]));
-    expect(reply).toHaveLength(4001);
+    expect(reply).toHaveLength(4002);
     await records.store.redis.set(`${records.store.keys.root}window-size`, 10_000);
     const fed = words(await loadScript('feed').run(records.store, ['w', 1000, 10_000]));
     expect(fed).toHaveLength(3 * (4000 - 20));
