@@ -5,6 +5,7 @@ import { type Classified, classify } from './classify.ts';
 import { AnswerReader } from './decode.ts';
 import type { Answer } from './envelope.ts';
 import { type Exchange, exchange } from './exchange.ts';
+import { type Lanes, openLanes } from './lanes.ts';
 import { encodeMultipart, generationFields } from './multipart.ts';
 import type { UpstreamAudio, UpstreamCall, UpstreamResult } from './result.ts';
 import { SongFile } from './song-file.ts';
@@ -40,6 +41,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * billed, and a handshake is nothing beside a song. So connections are reused only back to back.
  */
 const KEEP_ALIVE_MS = 1000;
+/** Reading a song keeps about 1 MB busy and one thread does it anyway, so two hundred at once would gain nothing. */
+const VERIFIED_AT_ONCE = 4;
 
 /** Opens the one pool of this process. Nothing is connected before the first call. */
 export function openUpstream(options: UpstreamOptions): Upstream {
@@ -56,6 +59,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     bodyTimeout: 0,
   });
   const worked = new Set<string>();
+  const verifiers = openLanes(VERIFIED_AT_ONCE);
 
   async function generate(call: UpstreamCall): Promise<UpstreamResult> {
     const song = new SongFile(call.spoolPath);
@@ -69,7 +73,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
       modelHasWorked: call.modelHasWorked ?? worked.has(call.request.model),
       nowMs: Date.now(),
     });
-    const result = await withAudio(withoutKey(classified, key), song, call.spoolPath);
+    const result = await withAudio(verifiers, withoutKey(classified, key), song, call.spoolPath);
     if (result.kind === 'song') worked.add(call.request.model);
     else await discard(song);
     return result;
@@ -119,13 +123,18 @@ export function openUpstream(options: UpstreamOptions): Upstream {
 }
 
 /** Turns whole hex digits into a song, or into a paid answer that is none. */
-async function withAudio(classified: Classified, song: SongFile, path: string): Promise<UpstreamResult> {
+async function withAudio(
+  verifiers: Lanes,
+  classified: Classified,
+  song: SongFile,
+  path: string,
+): Promise<UpstreamResult> {
   const { kind, ...rest } = classified;
   if (kind !== 'song') return { ...rest, kind };
   const unusable = (why: string): UpstreamResult => ({ ...rest, kind: 'unusable_audio', message: why });
   try {
     const written = await song.finish();
-    const verdict = await verifyAudio(path, written);
+    const verdict = await verifiers(() => verifyAudio(path, written));
     if (!verdict.playable) return unusable(`the audio is no song: ${verdict.why}`);
     const { bytes, sha256 } = written;
     const audio: UpstreamAudio = { path, bytes, sha256, format: verdict.format, durationMs: verdict.durationMs };

@@ -45,7 +45,7 @@ describe('two hundred answers of 4 MB at once', () => {
     const said = JSON.parse(stdout) as { songs: string[]; megabytes: number };
     const sha256 = (index: number) => createHash('sha256').update(common).update(tail(index)).digest('hex');
     expect(said.songs).toEqual(Array.from({ length: CALLS }, (_, index) => sha256(index)));
-    // A quarter of what bodies held whole would take: 200 times 4 MB of bytes, 4 MB of text and 2 MB of song.
-    expect(said.megabytes).toBeLessThan(500);
+    // Bodies held whole took 870 MB when measured with this very server; about 110 are used.
+    expect(said.megabytes).toBeLessThan(220);
   });
 });
