@@ -11,8 +11,6 @@ import type { UpstreamAudio, UpstreamCall, UpstreamResult } from './result.ts';
 import { SongFile } from './song-file.ts';
 import { verifyAudio } from './verify-audio.ts';
 
-export type { UpstreamAudio, UpstreamCall, UpstreamResult } from './result.ts';
-
 export interface UpstreamOptions {
   /** Scheme, host and, if any, the path that the upstream's own paths are added to. */
   readonly baseUrl: string;
