@@ -1,0 +1,601 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OUTCOME_TABLE, type OutcomeKind } from '../../contract/outcomes.ts';
+import { isSettled, PRIORITIES, type Status, UNKNOWN_CHARGE_POLICIES } from '../../contract/words.ts';
+import { RecordModel } from '../../testing/record-model.ts';
+import type { ModelAttempt, ModelRecord } from '../../testing/record-model-line.ts';
+import { openTestRecords, requestOf, type TestRecords } from '../../testing/records.ts';
+import { startRedis, type TestRedis } from '../../testing/redis.ts';
+import { type Arrow, arrowsOfDocs } from '../../testing/script-headers.ts';
+import type { Idempotency } from './accept.ts';
+import { eraseGeneration } from './erase.ts';
+import { beat, feedWindow } from './feed.ts';
+import { probeHoldsNow } from './hold.ts';
+import { markAnswered } from './publish.ts';
+import { parseRecord } from './read.ts';
+
+type Failure = Exclude<OutcomeKind, 'song'>;
+
+const WINDOW = 3;
+const MAX_WAITING = 8;
+const LEASE_MS = 86_400_000;
+const HOUR = 3_600_000;
+const LIMITS = { maxAttempts: 3, maxUnknownCharges: 2 };
+const LOWERED = { maxAttempts: 2, maxUnknownCharges: 1 };
+const PROJECTS = ['p1', 'p2'];
+const MODELS = ['music-01', 'music-02'];
+const WORKERS = ['w1', 'w2', 'w3'];
+const KEYS = ['k1', 'k2', 'k3'];
+const KINDS = (Object.keys(OUTCOME_TABLE) as OutcomeKind[]).filter((kind) => kind !== 'song') as Failure[];
+
+let server: TestRedis;
+const seen = new Set<string>();
+const wordsOf = ({ from, to, script }: Arrow) => `${from} -> ${to} (${script})`;
+
+beforeAll(async () => {
+  server = await startRedis({ appendfsync: 'no' });
+});
+afterAll(() => server.stop());
+
+/** The real side: records under a prefix of their own, and numbers for ids, tokens and operations. */
+class Real {
+  readonly #records: TestRecords;
+  #made = 0;
+
+  constructor(prefix: string) {
+    this.#records = openTestRecords(server.url, prefix);
+  }
+  get records() {
+    return this.#records;
+  }
+  get store() {
+    return this.#records.store;
+  }
+  name(kind: string): string {
+    this.#made += 1;
+    return `${kind}_${String(this.#made).padStart(4, '0')}`;
+  }
+  setWindow() {
+    return this.store.redis.set(`${this.store.keys.root}window-size`, String(WINDOW));
+  }
+  /** Runs a script once, or twice as after a lost reply: then both answers must be the same, but for durations. */
+  async run<T>(twice: boolean, script: () => Promise<T>): Promise<T> {
+    const answer = await script();
+    if (twice) expect(plain(await script())).toEqual(plain(answer));
+    return answer;
+  }
+  /** Waits for the next millisecond, so that "after" in the model is "after" in Redis. */
+  async tick(): Promise<void> {
+    const millisecond = async () => {
+      const [seconds, micros] = await this.store.redis.time();
+      return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+    };
+    const before = await millisecond();
+    while ((await millisecond()) === before);
+  }
+}
+
+function plain(answer: unknown): unknown {
+  const durations = (key: string, value: unknown) =>
+    ['ms', 'delayMs', 'heldMs'].includes(key) ? Number(value) > 0 : value;
+  return JSON.parse(JSON.stringify(answer ?? null, durations));
+}
+
+/** One of the last few records, so that some of them get far. */
+const chosen = (model: RecordModel, pick: number): ModelRecord | undefined =>
+  model.records.at(-1 - (pick % Math.min(4, Math.max(model.records.length, 1))));
+/** The newest call, or an older one. */
+const callOf = (record: ModelRecord | undefined, pick: number): ModelAttempt | undefined =>
+  record?.attempts.at(-1 - (pick % Math.max(record.attempts.length, 1)));
+
+type Play = (model: RecordModel, real: Real) => Promise<void>;
+
+/** A step of a run: checks whether it can be made, makes it on both sides and compares them. */
+class Step implements fc.AsyncCommand<RecordModel, Real> {
+  readonly #title: string;
+  readonly #possible: (model: RecordModel) => boolean;
+  readonly #play: Play;
+
+  constructor(title: string, input: unknown, possible: (model: RecordModel) => boolean, play: Play) {
+    this.#title = `${title}(${JSON.stringify(input)})`;
+    this.#possible = possible;
+    this.#play = play;
+  }
+  check(model: Readonly<RecordModel>): boolean {
+    return this.#possible(model as RecordModel);
+  }
+  async run(model: RecordModel, real: Real): Promise<void> {
+    await real.tick();
+    model.step += 1;
+    await this.#play(model, real);
+    await compare(model, real);
+  }
+  toString(): string {
+    return this.#title;
+  }
+}
+
+const always = () => true;
+const some = (model: RecordModel) => model.records.length > 0;
+
+interface AcceptPick {
+  project: number;
+  priority: number;
+  model: number;
+  policy: number;
+  key: number | null;
+  fingerprint: number;
+  twice: boolean;
+}
+const idempotencyOf = (key: number | null, fingerprint: number): Idempotency | null =>
+  key === null ? null : { key: KEYS[key]!, fingerprint: `f${fingerprint}` };
+
+function accept(input: AcceptPick): Step {
+  return new Step('accept', input, always, async (model, real) => {
+    const id = real.name('gen');
+    const [project, priority] = [PROJECTS[input.project]!, PRIORITIES[input.priority]!];
+    const [song, policy] = [MODELS[input.model]!, UNKNOWN_CHARGE_POLICIES[input.policy]!];
+    const idempotency = idempotencyOf(input.key, input.fingerprint);
+    const request = requestOf({ priority, model: song });
+    const answer = await real.run(input.twice, () =>
+      real.records.accept({ id, project, request, policy, idempotency, maxWaiting: MAX_WAITING }),
+    );
+    const known = idempotency && model.keys.get(idempotency.key);
+    if (known) {
+      const replayed = known.fingerprint === idempotency.fingerprint;
+      expect(answer).toMatchObject(replayed ? { outcome: 'replayed', id: known.id } : { outcome: 'key_reused' });
+      return;
+    }
+    if (model.records.filter(({ place }) => place !== null).length >= MAX_WAITING) {
+      expect(answer.outcome).toBe('queue_full');
+      return;
+    }
+    const record: ModelRecord = {
+      ...{ id, project, priority, policy, model: song },
+      ...{ status: '(new)', run: 1, counted: 0, unknown: 0, intent: null, answered: false, early: false },
+      ...{ limited: null, attempts: [], song: null, spare: null, history: [], place: null, score: 0, erased: false },
+    };
+    model.records.push(record);
+    model.move(record, 'queued', 'accept');
+    const pointer = model.line.enqueue(record) ? { id, run: 1, priority } : null;
+    if (idempotency) model.keys.set(idempotency.key, { fingerprint: idempotency.fingerprint, id });
+    expect(answer).toMatchObject({ outcome: 'accepted', pointer });
+  });
+}
+
+function claim(input: { record: number; worker: number; old: boolean; lowered: boolean; twice: boolean }): Step {
+  return new Step('claim', input, some, async (model, real) => {
+    const record = chosen(model, input.record)!;
+    const run = input.old ? record.run - 1 : record.run;
+    const [token, worker] = [real.name('t'), WORKERS[input.worker]!];
+    const limits = input.lowered ? LOWERED : LIMITS;
+    const answer = await real.run(input.twice, () =>
+      real.records.claim(record.id, { run, token, worker, leaseMs: LEASE_MS, longestCallMs: HOUR, ...limits }),
+    );
+    expect(answer.outcome).toBe(model.claim(record, run, token, worker, limits));
+    if (answer.outcome === 'settled') expect(answer.status).toBe(record.status);
+    if (answer.outcome !== 'claimed') return;
+    expect(answer).toMatchObject({ attempt: record.attempts.length, counted: record.counted });
+    // The promise: no call beyond the limits.
+    expect(record.counted).toBeLessThan(limits.maxAttempts);
+    expect(record.unknown).toBeLessThan(limits.maxUnknownCharges);
+  });
+}
+
+function answered(input: { record: number; call: number; twice: boolean }): Step {
+  return new Step('answered', input, some, async (model, real) => {
+    const record = chosen(model, input.record)!;
+    const attempt = callOf(record, input.call);
+    const token = attempt?.token ?? 'unknown';
+    // A worker marks an answer before it publishes or gives up its song, never after.
+    if (attempt?.outcome === 'succeeded' && !(record.intent === attempt)) return;
+    if (attempt?.charge === 'none') return;
+    const answer = await real.run(input.twice, () =>
+      markAnswered(real.store, { id: record.id, token, upstream: null }),
+    );
+    expect(answer.outcome).toBe(attempt && !record.erased ? 'marked' : 'gone');
+    if (attempt && !record.erased) model.answered(record, attempt);
+  });
+}
+
+function release(input: {
+  record: number;
+  call: number;
+  kind: number;
+  delayed: boolean;
+  hold: boolean;
+  twice: boolean;
+}) {
+  return new Step('release', input, some, async (model, real) => {
+    const record = chosen(model, input.record)!;
+    const attempt = callOf(record, input.call);
+    const kind = KINDS[input.kind % KINDS.length]!;
+    const scope = kind === 'account' ? 'account' : kind === 'model' ? `model:${record.model}` : null;
+    const hold = input.hold ? scope : null;
+    const answer = await real.run(input.twice, () =>
+      real.records.release(record.id, attempt?.token ?? 'unknown', kind, {
+        ...{ hold, firstProbeMs: HOUR, delayMs: input.delayed ? HOUR : 0, ...LIMITS },
+      }),
+    );
+    if (!attempt || record.erased) {
+      expect(answer).toEqual({ outcome: 'gone' });
+      return;
+    }
+    model.release(record, attempt, { kind, delayed: input.delayed, hold, limits: LIMITS });
+    expect(plain(answer)).toEqual({
+      ...{ outcome: 'released', status: record.status, run: record.run, lifted: attempt.lifted },
+      ...{ delayMs: record.early, heldMs: model.holds.has('account') },
+    });
+  });
+}
+
+function publish(input: { record: number; call: number | null; twice: boolean }): Step {
+  return new Step('publish', input, some, async (model, real) => {
+    const record = chosen(model, input.record)!;
+    const attempt = input.call === null ? undefined : callOf(record, input.call);
+    const token = attempt?.token ?? real.name('found');
+    const answer = await real.run(input.twice, () => real.records.publish(record.id, token));
+    expect(answer.outcome).toBe(model.publish(record, token, 'w1'));
+    expect(answer.lifted).toBe(record.attempts.find((each) => each.token === token)?.lifted ?? false);
+  });
+}
+
+function cancel(input: { record: number; twice: boolean }): Step {
+  return new Step('cancel', input, some, async (model, real) => {
+    const record = chosen(model, input.record)!;
+    const operation = real.name('op');
+    const answer = await real.run(input.twice, () => real.records.cancel(record.id, operation));
+    const before = record.status;
+    expect(answer.outcome).toBe(model.cancel(record));
+    if (answer.outcome === 'conflict') expect(answer.status).toBe(before);
+  });
+}
+
+const ACTIONS = ['retry', 'resolve_retry', 'resolve_fail'] as const;
+function reopen(input: {
+  record: number;
+  action: number;
+  charged: boolean | null;
+  key: number | null;
+  fingerprint: number;
+  twice: boolean;
+}): Step {
+  return new Step('reopen', input, some, async (model, real) => {
+    const record = chosen(model, input.record)!;
+    const action = ACTIONS[input.action]!;
+    const idempotency = idempotencyOf(input.key, input.fingerprint);
+    const operation = real.name('op');
+    const { charged } = input;
+    const answer = await real.run(input.twice, () =>
+      real.records.reopen(record.id, { action, charged, idempotency, operation }),
+    );
+    expect(answer.outcome).toBe(model.reopen(record, action, charged, idempotency));
+    if (answer.outcome !== 'reopened') return;
+    const pointer = { id: record.id, run: record.run, priority: record.priority };
+    expect(answer.pointer).toEqual(record.place === 'window' ? pointer : null);
+  });
+}
+
+function erase(input: { record: number; twice: boolean }): Step {
+  return new Step('erase', input, some, async (model, real) => {
+    const record = chosen(model, input.record)!;
+    const answer = await real.run(input.twice, () => eraseGeneration(real.store, record.id));
+    const erased = record.erased || isSettled(record.status);
+    expect(answer).toEqual(erased ? { outcome: 'erased' } : { outcome: 'conflict', status: record.status });
+    record.erased = erased;
+  });
+}
+
+function feed(input: { worker: number; most: number }): Step {
+  return new Step('feed', input, always, async (model, real) => {
+    const worker = WORKERS[input.worker]!;
+    const fed = await feedWindow(real.store, { worker, leaseMs: LEASE_MS, most: input.most });
+    const expected = model.line.feed(worker, input.most);
+    expect(fed).toEqual(expected?.map(({ id, run, priority }) => ({ id, run, priority })) ?? null);
+    expect(model.line.in('window').length).toBeLessThanOrEqual(MAX_WAITING);
+  });
+}
+
+function beats(input: { worker: number; leaves: boolean; twice: boolean }): Step {
+  return new Step('beat', input, always, async (model, real) => {
+    const worker = WORKERS[input.worker]!;
+    if (input.leaves) model.alive.delete(worker);
+    else model.alive.add(worker);
+    const { leaves } = input;
+    const answer = await real.run(input.twice, () =>
+      beat(real.store, { worker, concurrency: 2, about: {}, leaseMs: LEASE_MS, maxConcurrency: 5, leaves }),
+    );
+    expect(answer).toEqual({ workers: model.alive.size, slots: Math.min(model.alive.size * 2, 5) });
+    await real.setWindow();
+  });
+}
+
+function probe(input: { twice: boolean }): Step {
+  return new Step('hold', input, always, async (model, real) => {
+    const scopes = await real.run(input.twice, async () => (await probeHoldsNow(real.store)).sort());
+    expect(scopes).toEqual([...model.holds.keys()].sort());
+    for (const hold of model.holds.values()) hold.due = true;
+  });
+}
+
+/** What time does, without waiting for it. */
+function later(input: { what: 'delay' | 'day' | 'probe' | 'worker' | 'lease'; record: number; worker: number }): Step {
+  return new Step('later', input, some, async (model, real) => {
+    const { redis, keys } = real.store;
+    const record = chosen(model, input.record)!;
+    const key = keys.generation(record.id);
+    if (input.what === 'delay' && record.early) {
+      record.early = false;
+      await redis.hset(key, 'not_before', '1');
+    }
+    if (input.what === 'day' && record.limited) {
+      record.limited = 'for a day';
+      await redis.hset(key, 'rl_since', '1');
+    }
+    if (input.what === 'probe') {
+      for (const [scope, hold] of model.holds) {
+        if (hold.probe === null) continue;
+        await redis.hset(keys.hold(scope), 'probe_until', '1');
+        hold.expired = true;
+      }
+    }
+    if (input.what === 'worker') {
+      model.alive.delete(WORKERS[input.worker]!);
+      await real.records.dead(WORKERS[input.worker]!);
+    }
+    if (input.what === 'lease') {
+      model.line.feeder = null;
+      await redis.del(`${keys.root}lease:feeder`);
+    }
+  });
+}
+
+/** Both sides hold the same, and what must always hold does. */
+async function compare(model: RecordModel, real: Real): Promise<void> {
+  const { redis, keys } = real.store;
+  const kept = model.records.filter(({ erased }) => !erased);
+  const lists = PROJECTS.flatMap((project) =>
+    (['queued', 'processing', 'succeeded', 'failed', 'canceled', 'needs_review'] as const).map(
+      (status) => [project, status] as const,
+    ),
+  );
+  const pipeline = redis.pipeline();
+  for (const { id } of model.records) pipeline.hgetall(keys.generation(id));
+  for (const place of [keys.ready, keys.window, keys.parked]) pipeline.zrange(place, '0', '-1');
+  for (const [project, status] of lists) pipeline.zrange(keys.list(project, status), '0', '-1');
+  pipeline.hgetall(`${keys.root}fair`);
+  pipeline.smembers(`${keys.root}holds`);
+  for (const key of KEYS) pipeline.hget(keys.idempotency(key), 'id');
+  const replies = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
+    if (error) throw error;
+    return reply;
+  });
+  const next = <T>() => replies.shift() as T;
+
+  for (const record of model.records) {
+    const hash = next<Record<string, string>>();
+    const actual = parseRecord(record.id, hash);
+    if (record.erased) {
+      expect(actual).toBeNull();
+      continue;
+    }
+    expect({
+      ...{ status: actual?.status, run: actual?.run, counted: actual?.counted, unknown: actual?.unknownCharges },
+      ...{ song: actual?.song?.token ?? null, spare: actual?.spare?.token ?? null },
+      ...{ intent: hash['token'] ?? null, answered: hash['answered'] !== undefined },
+      ...{ history: actual?.history.map(({ status }) => status), sequence: actual?.sequence },
+      ...{
+        total: actual?.attemptsTotal,
+        attempts: actual?.attempts.map((each) => [each.outcome, each.charge, each.run]),
+      },
+    }).toEqual({
+      ...{ status: record.status, run: record.run, counted: record.counted, unknown: record.unknown },
+      ...{ song: record.song, spare: record.spare },
+      ...{ intent: record.intent?.token ?? null, answered: record.answered },
+      ...{ history: record.history, sequence: record.history.length },
+      ...{
+        total: record.attempts.length,
+        attempts: record.attempts.map((each) => [each.outcome, each.charge, each.run]),
+      },
+    });
+    for (const attempt of record.attempts) {
+      if (attempt.outcome === null) expect(record.intent, 'an open attempt is the intent').toBe(attempt);
+    }
+    expect(record.place === null).toBe(isSettled(record.status));
+    expect(record.song !== null).toBe(record.status === 'succeeded');
+  }
+  const ids = (records: readonly ModelRecord[]) => records.map(({ id }) => id);
+  expect(next<string[]>(), 'ready').toEqual(ids(model.line.in('ready')));
+  expect(next<string[]>().sort(), 'window').toEqual(ids(model.line.in('window')).sort());
+  expect(next<string[]>().sort(), 'parked').toEqual(ids(model.line.in('parked')).sort());
+  for (const [project, status] of lists) {
+    const expected = kept.filter((record) => record.project === project && record.status === (status as Status));
+    expect(next<string[]>(), `${project} ${status}`).toEqual(ids(expected));
+  }
+  const counts: Record<string, string> = {};
+  for (const { priority, project } of model.line.in('ready')) {
+    const field = `n:${priority}:${project}`;
+    counts[field] = String(Number(counts[field] ?? 0) + 1);
+  }
+  const fair = Object.entries(next<Record<string, string>>()).filter(([field]) => field.startsWith('n:'));
+  expect(Object.fromEntries(fair), 'fairness counters').toEqual(counts);
+  expect(next<string[]>().sort(), 'holds').toEqual([...model.holds.keys()].sort());
+  for (const key of KEYS) expect(next<string | null>(), key).toBe(model.keys.get(key)?.id ?? null);
+}
+
+let runs = 0;
+
+/** One run on a fresh model and a fresh prefix; its arrows are remembered. */
+async function withRun(
+  play: (setup: () => Promise<{ model: RecordModel; real: Real }>) => Promise<void>,
+): Promise<void> {
+  runs += 1;
+  const real = new Real(`run${runs}`);
+  const model = new RecordModel(WINDOW);
+  try {
+    await real.setWindow();
+    await play(async () => ({ model, real }));
+  } finally {
+    real.records.close();
+    for (const arrow of model.arrows) seen.add(wordsOf(arrow));
+  }
+}
+
+const few = fc.nat(3);
+const twice = fc.boolean();
+const key = fc.option(fc.nat(KEYS.length - 1), { freq: 1 });
+const bool = fc.boolean();
+const rarely = fc.nat(7).map((n) => n === 7);
+const worker = fc.nat(WORKERS.length - 1);
+const mostlyNewest = fc.constantFrom(0, 0, 0, 1, 2);
+
+const accepts = fc
+  .record({
+    ...{ project: fc.nat(1), priority: fc.nat(2), model: fc.nat(1), policy: fc.nat(2) },
+    key,
+    fingerprint: fc.nat(1),
+    twice,
+  })
+  .map(accept);
+const claims = fc.record({ record: few, worker, old: rarely, lowered: rarely, twice }).map(claim);
+const releases = fc
+  .record({ record: few, call: mostlyNewest, kind: fc.nat(KINDS.length - 1), delayed: rarely, hold: bool, twice })
+  .map(release);
+const reopens = fc
+  .record({ record: few, action: fc.nat(2), charged: fc.option(bool), key, fingerprint: fc.nat(1), twice })
+  .map(reopen);
+const beating = fc.record({ worker, leaves: rarely, twice }).map(beats);
+const steps = [
+  ...[accepts, accepts, claims, claims, claims, claims, releases, releases, releases, reopens, reopens],
+  fc.record({ record: few, call: mostlyNewest, twice }).map(answered),
+  fc.record({ record: few, call: fc.option(mostlyNewest, { freq: 4 }), twice }).map(publish),
+  fc.record({ record: few, twice }).map(cancel),
+  fc.record({ record: few, twice }).map(erase),
+  fc.record({ worker, most: fc.nat(3) }).map(feed),
+  ...[beating, beating],
+  fc.record({ twice }).map(probe),
+  fc.record({ what: fc.constantFrom('delay', 'day', 'probe', 'worker', 'lease'), record: few, worker }).map(later),
+];
+
+/** Walks that reach what random runs reach seldom, by the same steps and with the same comparisons. */
+const plainly = { record: 0, twice: true };
+const walk = {
+  accept: (policy = 0) =>
+    accept({ ...{ project: 0, priority: 1, model: 0, policy, key: null, fingerprint: 0 }, twice: true }),
+  alive: () => beats({ worker: 0, leaves: false, twice: true }),
+  dead: () => later({ what: 'worker', record: 0, worker: 0 }),
+  claim: (by = 0, lowered = false, record = 0) => claim({ record, worker: by, old: false, lowered, twice: true }),
+  release: (kind: Failure, hold = false) =>
+    release({ ...plainly, call: 0, kind: KINDS.indexOf(kind), delayed: false, hold }),
+  publish: (call = 0) => publish({ ...plainly, call }),
+  cancel: () => cancel(plainly),
+  reopen: (action: (typeof ACTIONS)[number], charged: boolean | null = null) =>
+    reopen({ ...plainly, action: ACTIONS.indexOf(action), charged, key: null, fingerprint: 0 }),
+};
+const inReview = [
+  walk.accept(),
+  walk.alive(),
+  walk.claim(),
+  walk.release('timeout'),
+  walk.claim(),
+  walk.release('timeout'),
+];
+const WALKS: Readonly<Record<string, readonly Step[]>> = {
+  'a first song': [walk.accept(), walk.alive(), walk.claim(), walk.publish()],
+  'a call that fails, and its late song': [
+    walk.accept(),
+    walk.alive(),
+    walk.claim(),
+    walk.release('timeout'),
+    walk.publish(),
+  ],
+  'a cancel at every place': [
+    ...[
+      walk.accept(),
+      walk.cancel(),
+      walk.accept(),
+      walk.alive(),
+      walk.claim(),
+      walk.cancel(),
+      ...inReview,
+      walk.cancel(),
+    ],
+  ],
+  'a retry of what failed': [
+    walk.accept(),
+    walk.alive(),
+    walk.claim(),
+    walk.release('content_rejected'),
+    walk.reopen('retry'),
+  ],
+  'a retry of what was canceled': [walk.accept(), walk.cancel(), walk.reopen('retry')],
+  'a spare of what was canceled': [
+    ...[walk.accept(), walk.alive(), walk.claim(), walk.cancel(), walk.publish(), walk.reopen('retry')],
+  ],
+  'a spare of what failed': [
+    ...[
+      walk.accept(),
+      walk.claim(1),
+      walk.claim(2),
+      walk.release('content_rejected'),
+      walk.publish(1),
+      walk.reopen('retry'),
+    ],
+  ],
+  'a spare of what needs review': [...inReview, walk.publish(), walk.reopen('resolve_retry', true)],
+  'a human who lets it fail': [...inReview, walk.reopen('resolve_fail', false)],
+  'a human who tries again': [...inReview, walk.reopen('resolve_retry')],
+  'dead workers until a human is asked': [walk.accept(), walk.claim(1), walk.claim(2), walk.claim(1)],
+  'a dead worker under the policy fail': [walk.accept(2), walk.claim(1), walk.claim(2)],
+  'a dead worker under a hold': [
+    ...[
+      walk.accept(),
+      walk.alive(),
+      walk.claim(),
+      walk.accept(),
+      walk.claim(),
+      walk.release('account', true),
+      walk.dead(),
+    ],
+    walk.claim(1, false, 1),
+  ],
+  'unknown charges under lowered limits': [
+    ...[walk.accept(), walk.alive(), walk.claim(), walk.release('timeout'), walk.claim(0, true)],
+  ],
+  'attempts under lowered limits': [
+    ...[
+      walk.accept(),
+      walk.alive(),
+      walk.claim(),
+      walk.release('stated_failure'),
+      walk.claim(),
+      walk.release('stated_failure'),
+    ],
+    walk.claim(0, true),
+  ],
+};
+
+describe('the records and their model', () => {
+  it.each(Object.entries(WALKS))('agree after every step of %s', async (_title, walked) => {
+    await withRun(async (setup) => {
+      const { model, real } = await setup();
+      for (const step of walked) {
+        expect(step.check(model)).toBe(true);
+        await step.run(model, real);
+      }
+    });
+  });
+
+  it('agree after every step of random runs', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.commands(steps, { maxCommands: 70, size: 'max' }), (commands) =>
+        withRun((setup) => fc.asyncModelRun(setup, commands)),
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it('took every arrow of docs/job-states.md by now, each by its script, and no other one', () => {
+    expect([...seen].sort()).toEqual(arrowsOfDocs().map(wordsOf).sort());
+  });
+});
