@@ -41,6 +41,8 @@ export function startEventHub(redis: Redis, stream: string, logger: Logger): Eve
       } catch (error) {
         if (stopping.signal.aborted) return;
         logger.debug({ err: error }, 'event stream interrupted');
+        // A connection that died in silence stays "ready": only a new one helps.
+        if (error instanceof Error && error.message === 'Command timed out') redis.disconnect(true);
         await pause(RECONNECT_MS, stopping.signal);
       }
     }

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { SCOPES, type Scope } from '@songmill/shared/contract/words';
 import type { Logger } from '@songmill/shared/runtime/logger';
@@ -75,7 +75,7 @@ export function demand(principal: Principal, scope: Scope): void {
 }
 
 export function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }
 
 function bearer(header: string | undefined): string | null {
