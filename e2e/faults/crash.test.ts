@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { song } from '../testing/requests.ts';
 import { startSystem, type TestSystem } from '../testing/system.ts';
@@ -71,6 +73,23 @@ describe('processes that die', () => {
     const settled = await Promise.all(replayed.map(({ id }) => second.generations.wait(id, { timeoutMs: 120_000 })));
     expect(settled.map((each) => each.status)).toEqual(settled.map(() => 'succeeded'));
     expect((await system.sim.ledger()).charges).toBe(60);
+  });
+
+  it('fault: a worker killed between storing a song and committing it does not make the next one buy it again', async () => {
+    system = await startSystem();
+    const bought = await system.client.generations.generate(song());
+    const stored = await readdir(join(system.data, 'songs'), { recursive: true });
+    const audio = stored.find((file) => file.includes(bought.id) && file.endsWith('.mp3'))!;
+    await system.workers[0]!.stop();
+    const waiting = await system.client.generations.create(song());
+    // What the dead worker left: the song under its name, and no result.json.
+    const left = audio.replaceAll(bought.id, waiting.id).replace(/[^/]*\/gen_/, `${waiting.id.slice(-2)}/gen_`);
+    await mkdir(dirname(join(system.data, 'songs', left)), { recursive: true });
+    await copyFile(join(system.data, 'songs', audio), join(system.data, 'songs', left));
+    await system.startWorker();
+    const settled = await system.client.generations.wait(waiting.id, { timeoutMs: 60_000 });
+    expect(settled).toMatchObject({ status: 'succeeded', result: { sha256: bought.result!.sha256 } });
+    expect((await system.sim.ledger()).charges).toBe(1);
   });
 
   it('fault: a worker that is told to stop finishes the calls it pays for and exits 0', async () => {

@@ -3,6 +3,7 @@ import { newToken } from '@songmill/shared/runtime/ids';
 import type { Pointer } from '@songmill/shared/runtime/queues';
 import { claimGeneration } from '@songmill/shared/runtime/records/claim';
 import { publishGeneration } from '@songmill/shared/runtime/records/publish';
+import { commitStoredSong } from '../storage/commit-stored-song.ts';
 import { keepSong } from '../storage/keep-song.ts';
 import type { UpstreamResult } from '../upstream/result.ts';
 import { giveBack } from './give-back.ts';
@@ -33,7 +34,7 @@ export async function runGeneration(context: WorkerContext, pointer: Pointer): P
 
 /** Storage holds the commit: a song bought before a crash, or before Redis forgot, is never bought again. */
 async function publishBoughtBefore(context: WorkerContext, id: string): Promise<Move | null> {
-  const commit = await context.storage.readCommit(id);
+  const commit = (await context.storage.readCommit(id)) ?? (await commitStoredSong(context, id));
   if (!commit) return null;
   const { song } = commit;
   const answer = await publishGeneration(context.records, {

@@ -77,16 +77,20 @@ export async function publishKept(
 
 function songOf({ id, token, request, result }: Bought): Song {
   const { audio } = result;
-  const voice = request.refer_voice !== '';
-  const instrumental = request.refer_instrumental !== '';
   return {
     token,
     key: `${id}/${token}.${audio.format}`,
-    kind: voice && instrumental ? 'song' : voice ? 'a_cappella' : 'instrumental',
+    kind: kindOf(request),
     format: audio.format,
     bytes: audio.bytes,
     duration_ms: audio.durationMs,
     sha256: audio.sha256,
     trace_id: result.upstream?.trace_id ?? null,
   };
+}
+
+/** What the references make: a song of both, the voice alone, or the instrumental alone. */
+export function kindOf(request: AcceptedRequest): Song['kind'] {
+  if (request.refer_voice === '') return 'instrumental';
+  return request.refer_instrumental === '' ? 'a_cappella' : 'song';
 }

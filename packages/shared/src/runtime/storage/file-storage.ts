@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, mkdir, open, readFile, rename, rm, statfs, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm, statfs, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { commitText, parseCommit } from './commit-file.ts';
 import { copyDurably, makeFolders, moveAway, syncFile, writeDurably } from './durable-files.ts';
@@ -92,6 +92,16 @@ export async function openFileStorage(path: string): Promise<Storage> {
     return found;
   }
 
+  async function songs(generationId: string): Promise<string[]> {
+    try {
+      const names = await readdir(join(root, folderOf(generationId).folder));
+      return names.filter((name) => /\.(mp3|wav)$/.test(name)).map((name) => `${generationId}/${name}`);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
+  }
+
   async function openSong(key: string, range?: { start: number; end: number }): Promise<SongStream | null> {
     const { generationId, file } = placeOf(key);
     const song = join(root, folderOf(generationId).folder, file);
@@ -141,6 +151,7 @@ export async function openFileStorage(path: string): Promise<Storage> {
     store: (key, sourcePath) => asStorageError('storing a song', () => store(key, sourcePath)),
     commit: (given) => asStorageError('committing a song', () => commit(given)),
     readCommit: (generationId) => asStorageError('reading a commit', () => readCommit(generationId)),
+    songs: (generationId) => asStorageError('listing songs', () => songs(generationId)),
     open: (key, range) => asStorageError('opening a song', () => openSong(key, range)),
     remove: (generationId) => asStorageError('removing a song', () => remove(generationId)),
     freeBytes: () =>

@@ -37,6 +37,8 @@ export interface Storage extends Part {
   commit(commit: Commit): Promise<Commit>;
   /** Null when nothing was committed. @throws StorageError `damaged` for a commit that cannot be read */
   readCommit(generationId: string): Promise<Commit | null>;
+  /** Keys of the songs stored for a generation, committed or not; a crash can come between the two. */
+  songs(generationId: string): Promise<string[]>;
   /** The song, or its bytes `start` to `end`, both included; null when there is none. */
   open(key: string, range?: { readonly start: number; readonly end: number }): Promise<SongStream | null>;
   /** Forgets commit and songs of one generation; fine when there are none. */
