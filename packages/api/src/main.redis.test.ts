@@ -63,9 +63,9 @@ describe('the process', requires('redis-server|valkey-server'), () => {
       () => false,
       () => true,
     );
-    await expect.poll(() => fetch(`${api.url}/livez`).then((one) => one.status)).toBe(200);
+    await expect.poll(() => fetch(`${api.url}/livez`).then((one) => one.status), { timeout: 20_000 }).toBe(200);
     process.kill(api.pid, 'SIGTERM');
-    await expect.poll(() => api.output().includes('"stopping"')).toBe(true);
+    await expect.poll(() => api.output().includes('"stopping"'), { timeout: 20_000 }).toBe(true);
     const began = performance.now();
     process.kill(api.pid, 'SIGINT');
     await api.exited;

@@ -28,12 +28,15 @@ describe('Prefer: wait', requires('redis-server|valkey-server'), () => {
     const { redis, keys } = fixture.store;
     let id: string | undefined;
     await expect
-      .poll(async () => {
-        const [newest = ''] = await redis.zrevrange(keys.list('default'), 0, 0);
-        const request = (await redis.hget(keys.generation(newest), 'request')) ?? '';
-        if (request.includes('"awaited"')) id = newest;
-        return id;
-      })
+      .poll(
+        async () => {
+          const [newest = ''] = await redis.zrevrange(keys.list('default'), 0, 0);
+          const request = (await redis.hget(keys.generation(newest), 'request')) ?? '';
+          if (request.includes('"awaited"')) id = newest;
+          return id;
+        },
+        { timeout: 20_000 },
+      )
       .toBeDefined();
     await publish(fixture, id as string, Buffer.from('song'));
     const response = await asking;
@@ -87,10 +90,10 @@ describe('Prefer: wait', requires('redis-server|valkey-server'), () => {
     const id = await newGeneration();
     const leaving = new AbortController();
     const waiting = waitOn(id, 60, { signal: leaving.signal });
-    await expect.poll(() => fixture.api.waiting()).toBe(1);
+    await expect.poll(() => fixture.api.waiting(), { timeout: 20_000 }).toBe(1);
     leaving.abort();
     await expect(waiting).rejects.toThrow(/abort/i);
-    await expect.poll(() => fixture.api.waiting()).toBe(0);
+    await expect.poll(() => fixture.api.waiting(), { timeout: 20_000 }).toBe(0);
   });
 
   it('a wait survives the loss of Redis', async () => {
@@ -98,7 +101,11 @@ describe('Prefer: wait', requires('redis-server|valkey-server'), () => {
     try {
       const { id } = await generationOf(await own.post('/v1/generations', ASK));
       const waiting = own.call(`/v1/generations/${id}`, { headers: { prefer: 'wait=60' } });
-      await expect.poll(() => own.api.waiting()).toBe(1);
+      await expect.poll(() => own.api.waiting(), { timeout: 20_000 }).toBe(1);
+      // Answered after the first read of the wait, as both go over one connection.
+      await own.call(`/v1/generations/${id}`);
+      // SIGTERM, so that Redis writes its log to the end: this test is about us, not about `everysec`.
+      await own.redis.kill('SIGTERM');
       await own.redis.restart();
       await expect.poll(() => own.store.redis.status, { timeout: 20_000 }).toBe('ready');
       await publish(own, id, Buffer.from('song'));
@@ -114,7 +121,7 @@ describe('Prefer: wait', requires('redis-server|valkey-server'), () => {
     const waiting = fetch(`${other.url}/v1/generations/${id}`, {
       headers: { authorization: `Bearer ${KEY}`, prefer: 'wait=60' },
     });
-    await expect.poll(() => other.waiting()).toBe(1);
+    await expect.poll(() => other.waiting(), { timeout: 20_000 }).toBe(1);
     await other.stop();
     const response = await waiting;
     expect([response.status, (await generationOf(response)).status]).toEqual([200, 'queued']);
