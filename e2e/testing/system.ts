@@ -24,7 +24,9 @@ export interface SystemOptions {
 /** A whole Songmill of built processes on a private Redis and the simulator. */
 export interface TestSystem {
   readonly redis: TestRedis;
-  readonly simulator: TestProcess;
+  simulator: TestProcess;
+  /** Starts it again on the same address and ledger. */
+  restartSimulator(): Promise<void>;
   readonly sim: SimulatorControl;
   readonly apis: readonly TestProcess[];
   readonly workers: TestProcess[];
@@ -56,15 +58,17 @@ const QUICK = {
 export async function startSystem(options: SystemOptions = {}): Promise<TestSystem> {
   const data = await mkdtemp(join(tmpdir(), 'sgm-'));
   const redis = await startRedis(options.redis);
-  const simulator = await startProcess({
-    name: 'simulator',
-    main: 'packages/simulator/dist/main.js',
-    env: {
-      SIMULATOR_PORT: '0',
-      SIMULATOR_TIME_SCALE: String(options.timeScale ?? 0.001),
-      SIMULATOR_LEDGER: join(data, 'ledger.jsonl'),
-    },
-  });
+  const startSimulator = (port: string) =>
+    startProcess({
+      name: 'simulator',
+      main: 'packages/simulator/dist/main.js',
+      env: {
+        SIMULATOR_PORT: port,
+        SIMULATOR_TIME_SCALE: String(options.timeScale ?? 0.001),
+        SIMULATOR_LEDGER: join(data, 'ledger.jsonl'),
+      },
+    });
+  const simulator = await startSimulator('0');
   const env: Record<string, string> = {
     ...QUICK,
     REDIS_URL: redis.url,
@@ -100,13 +104,19 @@ export async function startSystem(options: SystemOptions = {}): Promise<TestSyst
   for (let i = 0; i < (options.workers ?? 1); i++) await startWorker();
   const clientOf = (api: number, apiKey = API_KEY) => new Songmill({ url: apis[api]!.url, apiKey, maxRetries: 0 });
 
-  return {
+  const system: TestSystem = {
     redis,
     simulator,
+    async restartSimulator() {
+      await system.simulator.kill('SIGKILL');
+      system.simulator = await startSimulator(new URL(simulator.url).port);
+    },
     sim: simulatorControl(simulator.url),
     apis,
     workers,
-    client: clientOf(0),
+    get client() {
+      return clientOf(0);
+    },
     data,
     env,
     clientOf,
@@ -114,9 +124,10 @@ export async function startSystem(options: SystemOptions = {}): Promise<TestSyst
     startWorker,
     async stop() {
       await Promise.all([...apis, ...workers].map((each) => each.kill('SIGKILL').catch(() => undefined)));
-      await simulator.kill('SIGKILL');
+      await system.simulator.kill('SIGKILL');
       await redis.stop();
       await rm(data, { recursive: true, force: true });
     },
   };
+  return system;
 }
