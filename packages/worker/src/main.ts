@@ -1,7 +1,6 @@
 import { ConfigError, EXIT_BAD_SETTINGS, parseConfig, readSecretFile } from '@songmill/shared/runtime/config';
 import { createLogger } from '@songmill/shared/runtime/logger';
 import type { Settings } from '@songmill/shared/runtime/settings';
-import { startWorker } from './worker.ts';
 
 function readSettings(): Settings {
   try {
@@ -26,6 +25,12 @@ function keyReader(settings: Settings, file: string | undefined): () => string {
     return key;
   };
 }
+
+// Each song is synced several times, and syncs that run at once share the disk's work; libuv's four threads
+// would have most songs wait for one. It starts them at the first use, which is while BullMQ is loaded: so the
+// worker is imported only now.
+process.env['UV_THREADPOOL_SIZE'] ??= '32';
+const { startWorker } = await import('./worker.ts');
 
 const settings = readSettings();
 const logger = createLogger('worker', settings.LOG_LEVEL);
