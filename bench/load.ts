@@ -29,7 +29,17 @@ export async function postSamples(
   const { stdout } = await run(command, args, { maxBuffer: 1_048_576 });
   const answer = JSON.parse(stdout) as LoadAnswer;
   if (answer.refused > 0 || answer.failed > 0 || answer.accepted === 0) {
-    throw new Error(`accepting went wrong: ${stdout}`);
+    throw new Error(`accepting went wrong: ${stdout.trim()}; now it answers ${await answerNow(order)}`);
   }
   return answer;
+}
+
+/** One more request, so that the message says what was answered and not only how often. */
+async function answerNow({ url, headers, body }: LoadOrder): Promise<string> {
+  try {
+    const answer = await fetch(url, { method: 'POST', headers: { ...headers }, body });
+    return `${answer.status} ${(await answer.text()).slice(0, 1000)}`;
+  } catch (error) {
+    return String(error);
+  }
 }
