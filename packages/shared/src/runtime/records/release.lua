@@ -55,8 +55,8 @@ if scope ~= '' then set_hold(scope, g.id, v.error, v.message, probe_after, now) 
 
 local current = g.token == token
 if current then clear_intent(g) end
--- While it is only queued, this call was judged before: as dead, or in an older run.
-if not current or g.status ~= 'processing' or a.run ~= g.run then return report() end
+-- While it is only queued, this call was judged before (as dead), or belongs to an older run.
+if not current or g.status ~= 'processing' then return report() end
 
 if outcome == 'rate_limited' and give_up > 0 then
   if g.rl_since == 0 then redis.call('HSET', g.key, 'rl_since', int(now))
