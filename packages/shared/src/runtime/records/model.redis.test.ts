@@ -488,6 +488,7 @@ const walk = {
   release: (kind: Failure, hold = false) =>
     release({ ...plainly, call: 0, kind: KINDS.indexOf(kind), delayed: false, hold }),
   publish: (call = 0) => publish({ ...plainly, call }),
+  answered: (call = 0) => answered({ ...plainly, call }),
   cancel: () => cancel(plainly),
   reopen: (action: (typeof ACTIONS)[number], charged: boolean | null = null) =>
     reopen({ ...plainly, action: ACTIONS.indexOf(action), charged, key: null, fingerprint: 0 }),
@@ -558,6 +559,28 @@ const WALKS: Readonly<Record<string, readonly Step[]>> = {
       walk.dead(),
     ],
     walk.claim(1, false, 1),
+  ],
+  'a dead call of an older run': [
+    ...[
+      walk.accept(),
+      walk.alive(),
+      walk.claim(),
+      walk.cancel(),
+      walk.reopen('retry'),
+      walk.dead(),
+      walk.claim(1, true),
+    ],
+  ],
+  'an answer found on disk': [
+    ...[walk.accept(), walk.claim(1), walk.claim(2), walk.release('not_sent'), walk.answered(1), walk.claim(1)],
+    walk.publish(1),
+  ],
+  'an answer found on disk and lost again': [
+    ...[walk.accept(), walk.claim(1), walk.claim(2), walk.release('not_sent'), walk.answered(1)],
+    ...[
+      release({ ...plainly, call: 1, kind: KINDS.indexOf('unusable_audio'), delayed: false, hold: false }),
+      walk.claim(1),
+    ],
   ],
   'unknown charges under lowered limits': [
     ...[walk.accept(), walk.alive(), walk.claim(), walk.release('timeout'), walk.claim(0, true)],

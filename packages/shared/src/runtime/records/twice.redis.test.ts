@@ -470,7 +470,7 @@ async function stateOf(prefix: string): Promise<Record<string, unknown>> {
       type === 'hash'
         ? await direct.hgetall(name)
         : type === 'zset'
-          ? await direct.zrange(name, '0', '-1', 'WITHSCORES')
+          ? pairsOf(await direct.zrange(name, '0', '-1', 'WITHSCORES'))
           : type === 'set'
             ? (await direct.smembers(name)).sort()
             : type === 'stream'
@@ -479,6 +479,11 @@ async function stateOf(prefix: string): Promise<Record<string, unknown>> {
     );
   }
   return state;
+}
+
+/** Members with their scores, by member: whether two times fell into one millisecond is chance. */
+function pairsOf(flat: string[]): string[] {
+  return flat.flatMap((member, index) => (index % 2 === 0 ? [`${member} at ${flat[index + 1]}`] : [])).sort();
 }
 
 /** Unix times in milliseconds and microseconds become 0; durations of an answer become 1. */
