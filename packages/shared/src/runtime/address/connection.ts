@@ -7,10 +7,16 @@ import { GuardError } from './guard-error.ts';
 import type { Refusal } from './resolve.ts';
 import type { Target } from './target.ts';
 
+/**
+ * When the next address is tried. Node's own 250 ms are less than a round trip to the other side of the
+ * world, and it gives a slow address up for good if the ones after it fail.
+ */
+const ATTEMPT_TIMEOUT_MS = 2500;
+
 /** Opens a TCP connection as `net.connect` does, looking the host up through `options.lookup`. */
 export type OpenSocket = (options: TcpNetConnectOpts) => Socket;
 
-export interface ConnectionOptionsOfGuard {
+export interface OpeningOptions {
   readonly open: OpenSocket;
   readonly ca: ConnectionOptions['ca'];
   readonly report: (refusal: Refusal) => void;
@@ -27,13 +33,14 @@ export async function openConnection(
   target: Target,
   addresses: readonly Address[],
   limit: Deadline,
-  options: ConnectionOptionsOfGuard,
+  options: OpeningOptions,
 ): Promise<Socket> {
   const plain = options.open({
     host: target.host,
     port: target.port,
     lookup: pinnedLookup(addresses),
     autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
     noDelay: true,
   });
   await reached(plain, 'connect', limit, 'connect');

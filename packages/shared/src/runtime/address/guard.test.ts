@@ -1,4 +1,5 @@
-import { request } from 'undici';
+import { once } from 'node:events';
+import { type Agent, request } from 'undici';
 import { afterEach, expect, it } from 'vitest';
 import { type Guard, type GuardOptions, openGuardedDispatcher } from './guard.ts';
 import { GuardError, guardFailure } from './guard-error.ts';
@@ -114,18 +115,41 @@ it('a look-up, a connection and a handshake that never end are given up', async 
   expect(silent.destroyed).toBe(true);
 });
 
-it('stopping ends what is being connected', async () => {
+it('stopping ends what is being looked up', async () => {
   const asked = Promise.withResolvers<void>();
-  const never = () => {
+  const resolve = () => {
     asked.resolve();
     return new Promise<string[]>(() => {});
   };
-  const { dispatcher, guard } = guarded({ resolve: never, connectTimeoutMs: 3_600_000 });
+  const { dispatcher, guard } = guarded({ resolve });
   const failure = failureOf('https://example.org/', { dispatcher });
   await asked.promise;
   await guard.stop();
   await guard.stop();
   expect(await failure).toBeInstanceOf(Error);
+});
+
+it('stopping ends what is being connected', async () => {
+  const far = fakeSocket({ remoteAddress: '93.184.216.34' });
+  const closed = once(far, 'close');
+  const opened = Promise.withResolvers<void>();
+  const connect = () => {
+    opened.resolve();
+    return far;
+  };
+  const { dispatcher, guard } = guarded({ connect, connectTimeoutMs: 3_600_000 });
+  const failure = failureOf('https://example.org/', { dispatcher });
+  await opened.promise;
+  await guard.stop();
+  await closed;
+  expect(await failure).toBeInstanceOf(Error);
+});
+
+it('an origin that was used is not remembered', async () => {
+  const { dispatcher, dials } = guarded();
+  for (let i = 0; i < 20; i += 1) await failureOf(`https://host-${i}.example.org/`, { dispatcher });
+  expect(dials).toHaveLength(20);
+  expect((dispatcher as Agent).stats).toEqual({});
 });
 
 it('an error says its class and nothing about addresses', async () => {

@@ -6,8 +6,9 @@ import { type AddressInfo, createServer as createTcpServer, type Socket, type Se
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { request } from 'undici';
+import { type Agent, request } from 'undici';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { findProgram } from '../../testing/programs.ts';
 import { requires } from '../../testing/requires.ts';
 import { type Guard, type GuardOptions, openGuardedDispatcher } from './guard.ts';
 import { guardFailure } from './guard-error.ts';
@@ -85,7 +86,7 @@ describe('a connection pinned to an address', () => {
 });
 
 describe('requests one after the other', () => {
-  it('share no connection, and each is looked up anew', async () => {
+  it('share no connection, are each looked up anew, and leave nothing behind', async () => {
     let connections = 0;
     let lookUps = 0;
     const server = createServer(echoHost).on('connection', () => (connections += 1));
@@ -101,6 +102,7 @@ describe('requests one after the other', () => {
       expect(headers.connection).toBe('close');
     }
     expect({ connections, lookUps }).toEqual({ connections: 3, lookUps: 3 });
+    await vi.waitUntil(() => Object.keys((guard.dispatcher as Agent).stats).length === 0);
   });
 
   it('do not follow a redirect', async () => {
@@ -156,9 +158,13 @@ describe('TLS', requires('openssl'), () => {
     const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
     const subject = ['-subj', '/CN=pinned.invalid', '-addext', 'subjectAltName=DNS:pinned.invalid'];
     const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-    execFileSync('openssl', ['req', '-x509', ...curve, ...subject, '-keyout', keyFile, '-out', certFile], {
-      stdio: 'pipe',
-    });
+    execFileSync(
+      findProgram('openssl') ?? '',
+      ['req', '-x509', ...curve, ...subject, '-keyout', keyFile, '-out', certFile],
+      {
+        stdio: 'pipe',
+      },
+    );
     key = readFileSync(keyFile, 'utf8');
     cert = readFileSync(certFile, 'utf8');
   });

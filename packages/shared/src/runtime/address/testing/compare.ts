@@ -98,9 +98,9 @@ export interface Comparison {
 export async function compareWithSecondOpinion(options: { seed: number; runs: number }): Promise<Comparison> {
   let connected = 0;
   const property = fc.asyncProperty(attempts, async (attempt) => {
-    const seen = await observe(attempt);
+    const seen = await guardOutcome(attempt);
     if (seen.dialled !== null) connected += 1;
-    const [found, expected] = [JSON.stringify(seen), JSON.stringify(expect(attempt))];
+    const [found, expected] = [JSON.stringify(seen), JSON.stringify(secondOutcome(attempt))];
     if (found !== expected) throw new Error(`${seen.url}\n  guard:  ${found}\n  second: ${expected}`);
   });
   const result = await fc.check(property, { seed: options.seed, numRuns: options.runs });
@@ -120,7 +120,7 @@ interface Outcome {
   readonly dialled: readonly string[] | null;
 }
 
-async function observe(attempt: Attempt): Promise<Outcome> {
+async function guardOutcome(attempt: Attempt): Promise<Outcome> {
   const policy = addressPolicy(POLICIES[attempt.policy]);
   const url = urlOf(attempt);
   const answers = answersOf(attempt);
@@ -152,7 +152,7 @@ async function observe(attempt: Attempt): Promise<Outcome> {
 }
 
 /** What the second implementation says, from how the attempt was made and not from its text. */
-function expect(attempt: Attempt): Outcome {
+function secondOutcome(attempt: Attempt): Outcome {
   const options: AddressPolicyOptions = POLICIES[attempt.policy];
   const allowPrivate = options.allowPrivate === true;
   const networks = (options.allow ?? []).filter((entry) => entry !== NAMED);
