@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { Songmill } from '@songmill/client/client';
@@ -20,12 +20,15 @@ import { runStage } from './run-stage.ts';
 describe('the steps of the image, in a plain shell', requires('git', 'npm', 'sh'), () => {
   let folder: string;
   let app: string;
+  let spool: string;
   let redis: TestRedis | undefined;
   let imageEnv: Record<string, string>;
   const processes: Partial<Record<'api' | 'worker' | 'simulator', TestProcess>> = {};
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sgm-'));
+    // Volumes are file systems of their own, and a file cannot be moved from one to the other.
+    spool = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : folder, 'sgm-'));
     const [build, last] = readStages();
     const context = join(folder, 'context');
     const roots = { build: join(folder, 'build'), last: join(folder, 'last') };
@@ -42,6 +45,7 @@ describe('the steps of the image, in a plain shell', requires('git', 'npm', 'sh'
     await Promise.all(Object.values(processes).map((each) => each.kill('SIGKILL')));
     await redis?.stop();
     rmSync(folder, { recursive: true, force: true });
+    rmSync(spool, { recursive: true, force: true });
   });
 
   it('leave neither sources nor tests nor tools in the image', () => {
@@ -66,6 +70,7 @@ describe('the steps of the image, in a plain shell', requires('git', 'npm', 'sh'
     };
     const simulator = await start('simulator', { SIMULATOR_PORT: '0', SIMULATOR_TIME_SCALE: '0.001' });
     const env = {
+      SPOOL_DIR: spool,
       ...{ REDIS_URL: redis.url, API_PORT: '0', WORKER_PORT: '0', API_KEY, STORAGE_MIN_FREE_BYTES: '0' },
       ...{ UPSTREAM_BASE_URL: simulator.url, UPSTREAM_API_KEY: 'simulated', UPSTREAM_RATE_PER_MINUTE: '0' },
     };
@@ -121,6 +126,9 @@ describe('the steps of the image, in a plain shell', requires('git', 'npm', 'sh'
   const health = (name: string, env: Record<string, string>) =>
     runTool('node', ['scripts/health.mjs', name], { cwd: app, env });
 });
+
+/** Another file system than that of temporary folders. */
+const MEMORY = '/dev/shm';
 
 const portOf = (process: TestProcess) => new URL(process.url).port;
 
