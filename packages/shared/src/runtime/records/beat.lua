@@ -29,5 +29,6 @@ for _, each in ipairs(live) do
   slots = slots + tonumber(redis.call('HGET', root .. 'w:' .. each, 'concurrency') or '0')
 end
 if most > 0 then slots = math.min(slots, most) end
+redis.call('SET', root .. 'slots', int(slots))
 redis.call('SET', root .. 'window-size', int(math.max(slots * 2, 20)))
 return { #live, slots }

@@ -17,6 +17,10 @@ export interface Keys {
   readonly sweep: string;
   /** Why nothing starts for a while; expires with the brake. */
   readonly brake: string;
+  /** Calls that may run at once over all live workers. */
+  readonly slots: string;
+  /** How long the last 50 calls that gave a song took, ms. */
+  readonly durations: string;
   generation(id: string): string;
   /** Index of one project's generations, by ordinal. */
   list(project: string, status?: Status): string;
@@ -42,6 +46,8 @@ export function keysOf(prefix: string): Keys {
     workers: `${root}workers`,
     sweep: `${root}sweep`,
     brake: `${root}brake`,
+    slots: `${root}slots`,
+    durations: `${root}durations`,
     apiKeys: `${root}api-keys`,
     generation: (id) => `${root}g:${id}`,
     list: (project, status) => (status ? `${root}l:${project}:${status}` : `${root}l:${project}`),

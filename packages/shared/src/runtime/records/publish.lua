@@ -42,6 +42,11 @@ if SETTLED[g.status] then
   return { 'spare', lifted }
 end
 redis.call('HSET', g.key, 'song', song)
+-- What a call takes, until its slot is free again: estimates are made of the last 50.
+if not a.found then
+  redis.call('LPUSH', root .. 'durations', int(now - a.started_at))
+  redis.call('LTRIM', root .. 'durations', 0, 49)
+end
 redis.call('HDEL', g.key, 'spare', 'error', 'not_before', 'wait_reason', 'rl_since')
 leave_queue(g)
 transition(g, 'succeeded', now)

@@ -1,15 +1,26 @@
 import type { Generation } from '../../contract/generation.ts';
-import type { Blocker } from '../../contract/words.ts';
+import { BLOCKERS, type Blocker } from '../../contract/words.ts';
 import { jobId } from '../queues.ts';
+import { etaMs } from './eta.ts';
 import { rfc3339 } from './present.ts';
 import type { RecordStore } from './store.ts';
 import type { GenerationRecord } from './types.ts';
 
 type QueueInfo = NonNullable<Generation['queue']>;
 
+interface Cause {
+  /** Null when nobody knows how long. */
+  readonly untilMs: number | null;
+  readonly reason: string | null;
+}
+
+/** What ends at a time that nobody knows, even if the next look has one. */
+const OPEN_ENDED: readonly Blocker[] = ['paused', 'account', 'model', 'storage', 'no_worker', 'upstream'];
+
 /**
- * Where a waiting generation stands and the first thing that stops it; null once it does not wait.
- * Ranks and single keys only: one round trip, O(log n).
+ * Where a waiting generation stands, when its call probably starts, and the first thing that stops it
+ * in the order of the contract; null once it does not wait. Ranks, single keys and a list of 50
+ * numbers: one round trip, O(log n).
  */
 export async function waitInfo(
   store: RecordStore,
@@ -17,61 +28,101 @@ export async function waitInfo(
   leaseMs: number,
 ): Promise<QueueInfo | null> {
   if (record.status !== 'queued' && record.status !== 'scheduled') return null;
-  const { redis, keys } = store;
-  const replies = await redis
+  const line = await readLine(store, record);
+  const causes = causesOf(record, line, leaseMs);
+  const by = BLOCKERS.find((blocker) => causes.has(blocker)) ?? null;
+  const cause = by === null ? null : causes.get(by)!;
+  const eta = OPEN_ENDED.some((blocker) => causes.has(blocker)) ? null : startsInMs(record, line);
+  return {
+    position: line.position,
+    eta_seconds: eta === null ? null : Math.round(eta / 100) / 10,
+    blocked_by: by,
+    blocked_until: cause?.untilMs == null ? null : rfc3339(cause.untilMs),
+    reason: cause?.reason ?? null,
+  };
+}
+
+type Line = Awaited<ReturnType<typeof readLine>>;
+
+/** All that is asked of Redis, in one round trip. */
+async function readLine({ redis, keys }: RecordStore, record: GenerationRecord) {
+  const pipeline = redis
     .pipeline()
     .zrank(keys.ready, record.id)
     .zrank(keys.bull('prioritized'), jobId(record))
     .zcard(keys.bull('prioritized'))
-    .hget(keys.bull('meta'), 'paused')
+    .zcard(keys.ready)
+    .llen(keys.bull('active'))
+    .hmget(keys.bull('meta'), 'paused', 'max', 'duration')
+    .get(keys.bull('limiter'))
+    .pttl(keys.bull('limiter'))
     .hmget(keys.hold('account'), 'reason', 'next_probe_at')
     .hmget(keys.hold(`model:${record.request.model}`), 'reason', 'next_probe_at')
     .zrevrange(keys.workers, 0, 0, 'WITHSCORES')
     .get(keys.brake)
     .pttl(keys.brake)
-    .time()
-    .exec();
-  const [ready, inWindow, waiting, paused, account, model, worker, brake, brakeMs, time] = (replies ?? []).map(
-    ([error, reply]) => {
-      if (error) throw error;
-      return reply;
-    },
-  ) as [
-    number | null,
-    number | null,
-    number,
-    string | null,
-    (string | null)[],
-    (string | null)[],
-    string[],
-    string | null,
-    number,
-    [string, string],
+    .get(keys.slots)
+    .lrange(keys.durations, 0, -1)
+    .time();
+  const replies = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
+    if (error) throw error;
+    return reply;
+  });
+  const next = <T>() => replies.shift() as T;
+  const [ready, inWindow, waitsInWindow, waitsInReady, running] = [
+    next<number | null>(),
+    next<number | null>(),
+    next<number>(),
+    next<number>(),
+    next<number>(),
   ];
-  const now = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
-  const position = inWindow !== null ? inWindow + 1 : ready !== null ? waiting + ready + 1 : null;
-  const blocked = blocker();
-  return {
-    position,
-    eta_seconds: null,
-    blocked_by: blocked.by,
-    blocked_until: blocked.untilMs === null ? null : rfc3339(blocked.untilMs),
-    reason: blocked.reason,
+  const [paused, max, windowMs] = next<(string | null)[]>();
+  const rate = {
+    ...{ max: Number(max ?? Number.MAX_SAFE_INTEGER), windowMs: Number(windowMs ?? 0) },
+    ...{ used: Number(next<string | null>() ?? 0), endsMs: Math.max(next<number>(), 0) },
   };
+  const [account, model] = [next<(string | null)[]>(), next<(string | null)[]>()];
+  const seenMs = Number(next<string[]>()[1] ?? 0);
+  const brake = { reason: next<string | null>(), ms: Math.max(next<number>(), 0) };
+  const slots = Number(next<string | null>() ?? 0);
+  const callsMs = next<string[]>().map(Number);
+  const [seconds, micros] = next<[string, string]>();
+  return {
+    nowMs: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000),
+    position: inWindow !== null ? inWindow + 1 : ready !== null ? waitsInWindow + ready + 1 : null,
+    waiting: waitsInWindow + waitsInReady,
+    flow: { callsMs, slots, running, rate },
+    ...{ paused: paused !== null, account, model, seenMs, brake },
+  };
+}
 
-  function blocker(): { by: Blocker | null; untilMs: number | null; reason: string | null } {
-    if (paused !== null) return { by: 'paused', untilMs: null, reason: 'an operator paused the queue' };
-    if (account[1]) return { by: 'account', untilMs: Number(account[1]), reason: account[0] ?? null };
-    if (model[1]) return { by: 'model', untilMs: Number(model[1]), reason: model[0] ?? null };
-    // Without a time: an answer of an earlier run waits for storage.
-    const waits = record.notBeforeMs === null || record.notBeforeMs > now;
-    if (record.waitReason === 'storage' && waits) return { by: 'storage', untilMs: record.notBeforeMs, reason: null };
-    const seen = Number(worker[1] ?? 0);
-    if (seen + leaseMs <= now) return { by: 'no_worker', untilMs: null, reason: 'no worker is alive' };
-    if (record.waitReason !== null && record.notBeforeMs !== null && record.notBeforeMs > now) {
-      return { by: record.waitReason as Blocker, untilMs: record.notBeforeMs, reason: null };
-    }
-    if (brake !== null) return { by: brake as Blocker, untilMs: now + Math.max(brakeMs, 0), reason: null };
-    return { by: null, untilMs: null, reason: null };
+/** Everything that stops it now, each under its word. */
+function causesOf(record: GenerationRecord, line: Line, leaseMs: number): ReadonlyMap<Blocker, Cause> {
+  const { nowMs, position, flow, account, model, brake } = line;
+  const causes = new Map<Blocker, Cause>();
+  const add = (by: Blocker, untilMs: number | null, reason: string | null = null) => {
+    if (!causes.has(by)) causes.set(by, { untilMs, reason });
+  };
+  const { notBeforeMs, waitReason } = record;
+  if (line.paused) add('paused', null, 'an operator paused the queue');
+  if (account[1]) add('account', Number(account[1]), account[0] ?? null);
+  if (model[1]) add('model', Number(model[1]), model[0] ?? null);
+  if (line.seenMs + leaseMs <= nowMs) add('no_worker', null, 'no worker is alive');
+  // Without a time: an answer of an earlier run waits for storage.
+  if (waitReason === 'storage' && notBeforeMs === null) add('storage', null);
+  if (waitReason !== null && notBeforeMs !== null && notBeforeMs > nowMs) add(waitReason as Blocker, notBeforeMs);
+  if (brake.reason !== null) add(brake.reason as Blocker, nowMs + brake.ms);
+  if (position === 1) {
+    const { rate, running, slots } = flow;
+    // A slot is there, but the rate lets nothing start yet; or the rate would, and every slot is busy.
+    if (running >= slots) add('concurrency', null);
+    else if (rate.endsMs > 0 && rate.used >= rate.max) add('rate_limit', nowMs + rate.endsMs);
   }
+  return causes;
+}
+
+function startsInMs(record: GenerationRecord, { nowMs, position, flow }: Line): number | null {
+  const notBefore = Math.max((record.notBeforeMs ?? 0) - nowMs, 0);
+  // One that is parked goes ahead of its class when its time comes.
+  return etaMs(position ?? 1, notBefore, flow);
 }

@@ -51,7 +51,15 @@ describe('why a generation waits', () => {
     await look();
     await records.due(id);
     await look();
-    expect(seen).toEqual(['paused', 'account', 'model', 'storage', 'no_worker', 'upstream', null]);
+    // A brake that another song's refusal set stops this one too.
+    await redis.set(keys.brake, 'rate_limit', 'PX', 60_000);
+    await look();
+    await redis.set(keys.brake, 'quota', 'PX', 60_000);
+    await look();
+    expect(seen).toEqual([
+      ...['paused', 'account', 'model', 'storage', 'no_worker', 'upstream', null],
+      ...['rate_limit', 'quota'],
+    ]);
   });
 
   it('says until when, and quotes the reason of a hold', async () => {
@@ -101,6 +109,47 @@ describe('why a generation waits', () => {
     for (const id of ids) positions.push((await infoOf(id))?.position);
     expect(positions).toEqual([1, 2, 3, 4]);
     await queue.close();
+  });
+
+  it('of the first in line is the rate, or that every slot is busy; of those behind it nothing but their turn', async () => {
+    const { redis, keys } = records.store;
+    await records.alive('w1', 1);
+    const queue = openQueue('generate', redis, `t${opened}`);
+    const ids: string[] = [];
+    for (let n = 0; n < 2; n++) {
+      const answer = await records.accept();
+      ids.push(answer.asked);
+      if (answer.outcome === 'accepted') await addPointers(queue, [answer.pointer!]);
+    }
+    const blockers = async () => [(await infoOf(ids[0]!))?.blocked_by, (await infoOf(ids[1]!))?.blocked_by];
+    expect(await blockers()).toEqual([null, null]);
+    await redis.hset(keys.bull('meta'), { max: 1, duration: 60_000 });
+    await redis.set(keys.bull('limiter'), '1', 'PX', 60_000);
+    expect(await blockers()).toEqual(['rate_limit', null]);
+    await redis.lpush(keys.bull('active'), 'another.1');
+    expect(await blockers()).toEqual(['concurrency', null]);
+    await queue.close();
+  });
+
+  it('comes with an estimate once five songs were made, and without one while nobody knows how long', async () => {
+    const { redis, keys } = records.store;
+    await records.alive('w1', 2);
+    const etaOf = async (id: string) => (await infoOf(id))?.eta_seconds;
+    const id = await records.accepted();
+    for (let n = 0; n < 60; n++) {
+      expect(await redis.llen(keys.durations)).toBe(Math.min(n, 50));
+      const made = await records.accepted();
+      await records.publish(made, await records.claimed(made));
+      if (n === 3) expect(await etaOf(id)).toBeNull();
+    }
+    expect(await etaOf(id)).toBe(0);
+    await redis.hset(keys.generation(id), { not_before: Date.now() + 60_000, wait_reason: 'backoff' });
+    expect(await etaOf(id)).toBeGreaterThan(50);
+    await hold('account');
+    expect(await etaOf(id)).toBeNull();
+    await redis.del(keys.hold('account'));
+    await redis.hset(keys.bull('meta'), 'paused', 1);
+    expect(await etaOf(id)).toBeNull();
   });
 
   it('is nothing to tell once it runs or is settled', async () => {
