@@ -16,6 +16,9 @@ const text = readFileSync(COMPOSE_FILE, 'utf8');
 const shape: Readonly<Record<string, { meta(): Record<string, unknown> | undefined }>> = settingsSchema.shape;
 const isSecret = (name: string) => shape[name.replace(/_FILE$/, '')]?.meta()?.['secret'] === true;
 
+/** How the default of a setting that is a place begins. */
+const IN_DATA = /^(file:)?\.\/data\b/;
+
 /** dclint's own declarations do not resolve under `nodenext`. */
 type LintMessage = Readonly<Record<'line' | 'rule' | 'message', string | number>>;
 
@@ -170,7 +173,9 @@ describe('the environment of a container', () => {
     const groups = { api: ['Storage'], worker: ['Storage', 'Worker'], simulator: ['Simulator'] };
     const places = Object.entries(groups).flatMap(([name, used]) =>
       Object.entries(settingsSchema.parse({}))
-        .filter(([setting, value]) => /^(file:)?\.\/data\b/.test(String(value)) && used.includes(groupOf(setting)))
+        .filter(
+          ([setting, value]) => typeof value === 'string' && IN_DATA.test(value) && used.includes(groupOf(setting)),
+        )
         .map(([setting]) => {
           const path = environment(name, real)[setting]!.replace(/^file:/, '');
           return [`${name} ${setting}`, volumeOf(serviceOf(name), path)];

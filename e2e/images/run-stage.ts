@@ -15,8 +15,8 @@ export interface StageRun {
   /** Roots of the stages before, by name. */
   readonly stages: Readonly<Record<string, string>>;
   readonly env: NodeJS.ProcessEnv;
-  /** False leaves the RUN instructions out: those of the last stage arrange folders of the image's own root. */
-  readonly commands: boolean;
+  /** Which RUN instructions are carried out. */
+  readonly commands: (text: string) => boolean;
 }
 
 /**
@@ -32,7 +32,7 @@ export async function runStage({ stage, root, context, stages, env, commands }: 
       mkdirSync(folder, { recursive: true });
     } else if (keyword === 'COPY') {
       await copy(words, from === null ? context : stages[from]!, folder);
-    } else if (keyword === 'RUN' && commands) {
+    } else if (keyword === 'RUN' && commands(text)) {
       await shell(text, [], folder, env);
     }
   }

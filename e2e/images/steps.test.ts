@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { Songmill } from '@songmill/client/client';
 import { startProcess, type TestProcess } from '@songmill/shared/testing/processes';
+import { findProgram } from '@songmill/shared/testing/programs';
 import { startRedis, type TestRedis } from '@songmill/shared/testing/redis';
 import { requires } from '@songmill/shared/testing/requires';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -30,12 +33,14 @@ describe('the steps of the image, in a plain shell', requires('git', 'npm', 'sh'
     // Volumes are file systems of their own, and a file cannot be moved from one to the other.
     spool = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : folder, 'sgm-'));
     const [build, last] = readStages();
+    const isNews = await bringsNews();
     const context = join(folder, 'context');
     const roots = { build: join(folder, 'build'), last: join(folder, 'last') };
     makeContext(context);
     const common = { context, stages: roots, env: shellEnvironment(join(folder, 'global')) };
-    await runStage({ ...common, stage: build!, root: roots.build, commands: true });
-    await runStage({ ...common, stage: last!, root: roots.last, commands: false });
+    await runStage({ ...common, stage: build!, root: roots.build, commands: isNews });
+    // Its commands arrange folders of the image's own root.
+    await runStage({ ...common, stage: last!, root: roots.last, commands: () => false });
     imageEnv = environmentOf(last!);
     app = join(roots.last, 'app');
     mkdirSync(join(folder, 'data'));
@@ -143,6 +148,17 @@ function shellEnvironment(globalFolder: string): NodeJS.ProcessEnv {
     npm_config_prefer_offline: 'true',
     npm_config_loglevel: 'error',
   };
+}
+
+/**
+ * Tells a command apart that only installs the pnpm that is on PATH here anyway, as it is under `npm test`: without
+ * it everything comes from the caches of this machine, and no network is needed.
+ */
+async function bringsNews(): Promise<(command: string) => boolean> {
+  const program = findProgram('pnpm');
+  if (program === undefined) return () => true;
+  const { stdout } = await promisify(execFile)(program, ['--version']);
+  return (command) => !(command.startsWith('npm install ') && command.endsWith(` pnpm@${stdout.trim()}`));
 }
 
 /** Every file with its size, mode and time of change; links with their targets are files of their own. */
