@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AcceptedRequest, validateGeneration } from '@songmill/shared/contract/generation-rules';
+import { MODELS } from '@songmill/shared/contract/models';
 import { OUTCOME_TABLE } from '@songmill/shared/contract/outcomes';
 import { createLogger } from '@songmill/shared/runtime/logger';
 import { type Simulator, startSimulator } from '@songmill/simulator/server';
@@ -41,7 +42,7 @@ function connect(key: string, timeoutMs = 20_000): Upstream {
 
 function asking(lyrics: string, more: object = {}): AcceptedRequest {
   const body = { lyrics, refer_voice: 'vocal-sim-a', refer_instrumental: 'instrumental-sim-a', ...more };
-  const judged = validateGeneration(body, { defaultModel: 'music-01', onUnknownCharge: 'retry' });
+  const judged = validateGeneration(body, { models: MODELS, defaultModel: 'music-01', onUnknownCharge: 'retry' });
   if (!judged.ok) throw new Error(JSON.stringify(judged.faults));
   return judged.request;
 }

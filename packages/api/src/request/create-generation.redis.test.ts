@@ -102,7 +102,7 @@ describe('POST /v1/generations', requires('redis-server|valkey-server'), () => {
         '/colour unknown_field',
         '/lyrics too_long',
         '/model unknown_model',
-        '/prompt unsupported_field',
+        '/prompt not_for_model',
         'Idempotency-Key invalid_key',
         'wait unknown_parameter',
       ].sort(),

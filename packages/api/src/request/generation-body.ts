@@ -28,7 +28,8 @@ export async function readGenerationBody(ctx: ApiContext, call: Call, faults: Fa
     if (inner.some((fault) => fault.code === 'too_deep')) return null;
     body = value;
   }
-  const rules = { defaultModel: settings.DEFAULT_MODEL, onUnknownCharge: settings.ON_UNKNOWN_CHARGE };
+  const { models, DEFAULT_MODEL: defaultModel, ON_UNKNOWN_CHARGE: onUnknownCharge } = settings;
+  const rules = { models, defaultModel, onUnknownCharge };
   const judged = validateGeneration(body, rules);
   if (judged.ok) return faults.length > 0 ? null : judged.request;
   const told = new Set(faults.map(placeOf));

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { type GenerationRequest, generationRequestSchema, LATER_FIELDS } from './generation.ts';
-import { type Model, MODELS, MUSIC_01 } from './models.ts';
+import { type Model, type ModelTable, modelNamed, type Span, takesReferences, UPSTREAM_FIELDS } from './models.ts';
 import type { UnknownChargePolicy } from './words.ts';
 
 /** One fault of one field; `pointer` is a JSON pointer into the body. */
@@ -18,6 +18,8 @@ export type Validation =
   | { readonly ok: false; readonly faults: FieldFault[] };
 
 interface Rules {
+  /** The models that this server knows. */
+  readonly models: ModelTable;
   readonly defaultModel: string;
   readonly onUnknownCharge: UnknownChargePolicy;
 }
@@ -34,12 +36,19 @@ export function validateGeneration(body: unknown, rules: Rules): Validation {
   for (const issue of parsed.error?.issues ?? []) faults.push(...faultsOf(issue));
   const given = isRecord(body) ? body : {};
   if (isRecord(body)) {
-    const model = modelOf(given['model'], rules.defaultModel, faults);
+    const model = modelOf(given['model'], rules, faults);
     const lyrics = textOf(given['lyrics'] ?? '');
+    const prompt = textOf(given['prompt'] ?? '');
     const voice = textOf(given['refer_voice'] ?? '');
     const instrumental = textOf(given['refer_instrumental'] ?? '');
     if (lyrics !== null) faults.push(...lyricsFaults(lyrics, model));
-    if (voice !== null && instrumental !== null) {
+    if (prompt !== null && model.limits.prompt !== null) {
+      faults.push(...textFaults('/prompt', prompt, model, model.limits.prompt));
+    }
+    faults.push(...misplacedFaults(given, model));
+    if (!takesReferences(model)) {
+      if (lyrics !== null) faults.push(...blankFaults(lyrics));
+    } else if (voice !== null && instrumental !== null) {
       faults.push(...referenceFaults(voice, instrumental));
       if (lyrics !== null) faults.push(...wordsFaults(lyrics, voice, instrumental));
     }
@@ -55,10 +64,11 @@ export function validateGeneration(body: unknown, rules: Rules): Validation {
   }
   if (faults.length > 0 || !parsed.success) return { ok: false, faults };
   const lyrics = withLineFeeds(parsed.data.lyrics);
-  return { ok: true, request: { ...parsed.data, lyrics, model: parsed.data.model ?? rules.defaultModel } };
+  const prompt = withLineFeeds(parsed.data.prompt);
+  return { ok: true, request: { ...parsed.data, lyrics, prompt, model: parsed.data.model ?? rules.defaultModel } };
 }
 
-/** CRLF becomes LF: the only change ever made to lyrics. */
+/** CRLF becomes LF: the only change ever made to lyrics and prompt. */
 export function withLineFeeds(text: string): string {
   return text.replaceAll('\r\n', '\n');
 }
@@ -70,42 +80,69 @@ export function codePoints(text: string): number {
   return count;
 }
 
-function modelOf(given: unknown, defaultModel: string, faults: FieldFault[]): Model {
-  const fallback = MODELS[defaultModel] ?? MUSIC_01;
-  if (given === undefined || typeof given !== 'string') return fallback;
-  const model = Object.hasOwn(MODELS, given) ? MODELS[given] : undefined;
-  if (model) return model;
-  const known = Object.keys(MODELS).join(', ');
-  faults.push({
-    pointer: '/model',
-    code: 'unknown_model',
-    message: `this server knows no such model; it has ${known}`,
-  });
-  return fallback;
+function modelOf(given: unknown, { models, defaultModel }: Rules, faults: FieldFault[]): Model {
+  if (typeof given !== 'string') return modelNamed(defaultModel, models);
+  const usable = Object.values(models).filter(({ enabled }) => enabled);
+  const names = usable.map(({ id }) => id).join(', ');
+  if (!Object.hasOwn(models, given)) {
+    const message = `this server knows no such model; it has ${names}`;
+    faults.push({ pointer: '/model', code: 'unknown_model', message });
+    return modelNamed(defaultModel, models);
+  }
+  const model = modelNamed(given, models);
+  if (!model.enabled) {
+    const message = `${given} is disabled on this server; it has ${names}`;
+    faults.push({ pointer: '/model', code: 'model_disabled', message });
+  }
+  return model;
+}
+
+/** Fields that the model does not take. Absent, `""` and `{}` ask for nothing. */
+function misplacedFaults(given: Record<string, unknown>, model: Model): FieldFault[] {
+  return UPSTREAM_FIELDS.filter((field) => !model.fields.includes(field) && (textOf(given[field]) ?? '') !== '').map(
+    (field) => ({ pointer: `/${field}`, code: 'not_for_model', message: `${model.id} does not take it` }),
+  );
 }
 
 function lyricsFaults(raw: string, model: Model): FieldFault[] {
+  const faults = textFaults('/lyrics', raw, model, model.limits.lyrics);
+  const text = withLineFeeds(raw);
+  const opens = text.startsWith('##');
+  const closes = text.endsWith('##');
+  if (model.accompanimentMarks && (opens !== closes || (opens && text.length < 4))) {
+    const message = '## stands at both ends of the lyrics or at neither';
+    faults.push({ pointer: '/lyrics', code: 'unbalanced_accompaniment', message });
+  }
+  return faults;
+}
+
+/** Length and characters of a text that goes upstream. */
+function textFaults(pointer: string, raw: string, model: Model, { min, max }: Span): FieldFault[] {
   const faults: FieldFault[] = [];
   const text = withLineFeeds(raw);
   const count = codePoints(text);
-  if (count > model.maxLyrics) {
-    const breaks = text.split('\n').length - 1;
-    const message = `${count} characters, ${breaks} of them line breaks; ${model.id} takes at most ${model.maxLyrics}`;
-    faults.push({ pointer: '/lyrics', code: 'too_long', message });
+  const breaks = text.split('\n').length - 1;
+  if (count > max) {
+    const message = `${count} characters, ${breaks} of them line breaks; ${model.id} takes at most ${max}`;
+    faults.push({ pointer, code: 'too_long', message });
+  }
+  if (count < min) {
+    const message = `${count} characters, ${breaks} of them line breaks; ${model.id} takes at least ${min}`;
+    faults.push({ pointer, code: 'too_short', message });
   }
   const control = /[^\P{Cc}\n]/u.exec(text);
   if (control) {
     const code = control[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
     const message = `holds the control character U+${code}; line feed is the only one allowed`;
-    faults.push({ pointer: '/lyrics', code: 'control_character', message });
-  }
-  const opens = text.startsWith('##');
-  const closes = text.endsWith('##');
-  if (opens !== closes || (opens && text.length < 4)) {
-    const message = '## stands at both ends of the lyrics or at neither';
-    faults.push({ pointer: '/lyrics', code: 'unbalanced_accompaniment', message });
+    faults.push({ pointer, code: 'control_character', message });
   }
   return faults;
+}
+
+/** What sings on its own needs something to sing. Too short a text is told by its length already. */
+function blankFaults(lyrics: string): FieldFault[] {
+  if (lyrics === '' || /\S/u.test(lyrics)) return [];
+  return [{ pointer: '/lyrics', code: 'words_required', message: 'the lyrics hold white space only' }];
 }
 
 function referenceFaults(voice: string, instrumental: string): FieldFault[] {

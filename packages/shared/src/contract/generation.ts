@@ -32,6 +32,7 @@ const pairs = z
 export const generationRequestSchema = z
   .strictObject({
     lyrics: z.string().default(''),
+    prompt: z.string().default('').meta({ description: 'what the music is like; for models from music-1.5 on' }),
     refer_voice: z.string().max(256).default(''),
     refer_instrumental: z.string().max(256).default(''),
     model: z.string().min(1).max(64).optional(),
@@ -51,14 +52,7 @@ export type GenerationRequest = z.output<typeof generationRequestSchema>;
 export type GenerationInput = z.input<typeof generationRequestSchema>;
 
 /** Fields of the public contract whose effect comes in a later version: refused by name until then. */
-export const LATER_FIELDS = [
-  'prompt',
-  'voice_reference',
-  'instrumental_reference',
-  'run_at',
-  'start_by',
-  'webhook',
-] as const;
+export const LATER_FIELDS = ['voice_reference', 'instrumental_reference', 'run_at', 'start_by', 'webhook'] as const;
 
 /** What the upstream said of one attempt. */
 export const upstreamAnswerSchema = z
@@ -102,6 +96,7 @@ export const generationSchema = z
     request: z.object({
       model: z.string(),
       lyrics: z.string(),
+      prompt: z.string().nullable(),
       refer_voice: z.string().nullable(),
       refer_instrumental: z.string().nullable(),
       audio_setting: z.object({

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import type { ModelTable } from '../contract/models.ts';
+import { resolveModels } from './models.ts';
 import { type Settings, settingsSchema } from './settings.ts';
 
 /** Every fault of the environment at once; a process that gets one prints it and exits 78 (EX_CONFIG). */
@@ -15,7 +17,7 @@ export class ConfigError extends Error {
 export const EXIT_BAD_SETTINGS = 78;
 
 /**
- * Parses the environment once. Pure but for the `_FILE` variants of secrets, which it reads.
+ * Parses the environment once. Pure but for MODELS_FILE and the `_FILE` variants of secrets, which it reads.
  *
  * @param env the environment; an empty string counts as unset, as compose files pass it
  * @param required names that this process cannot do without
@@ -23,7 +25,7 @@ export const EXIT_BAD_SETTINGS = 78;
  */
 export function parseConfig(
   env: Readonly<Record<string, string | undefined>>,
-  required: readonly (keyof Settings)[] = [],
+  required: readonly (keyof typeof settingsSchema.shape)[] = [],
 ): Settings {
   const faults: string[] = [];
   const given: Record<string, string> = {};
@@ -49,8 +51,22 @@ export function parseConfig(
     const missing = given[name] === undefined && !faults.some((fault) => fault.startsWith(name));
     if (missing) faults.push(`${name}: required`);
   }
+  const models = parsed.success ? modelsOf(parsed.data, faults) : {};
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
-  return parsed.data;
+  return { ...parsed.data, models };
+}
+
+function modelsOf(settings: Omit<Settings, 'models'>, faults: string[]): ModelTable {
+  const { MODELS_FILE, PRICES = {}, DEFAULT_MODEL } = settings;
+  let file: string | null = null;
+  try {
+    if (MODELS_FILE !== undefined) file = readFileSync(MODELS_FILE, 'utf8');
+  } catch (error) {
+    faults.push(`MODELS_FILE: ${(error as Error).message}`);
+  }
+  const resolved = resolveModels({ file, prices: PRICES, defaultModel: DEFAULT_MODEL });
+  faults.push(...resolved.faults);
+  return resolved.models;
 }
 
 /** A secret from its file: the text without the line break that editors leave at its end. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { MODELS } from '../contract/models.ts';
+import { type ModelTable, MODELS } from '../contract/models.ts';
 import { UNKNOWN_CHARGE_POLICIES } from '../contract/words.ts';
+import { priceSchema } from './models.ts';
 
 /**
  * Every setting of every process, in the order of `.env.example`, which is generated from here
@@ -27,6 +28,19 @@ const url = (schemes: readonly string[]) =>
     },
     `a URL that begins with ${schemes.join(' or ')}`,
   );
+/** JSON text of an object whose values the schema judges. */
+const jsonOf = <Value extends z.ZodType>(values: Value) =>
+  z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be JSON' });
+        return z.NEVER;
+      }
+    })
+    .pipe(z.record(z.string(), values));
 const header = z.string().regex(/^[\x21-\x7e]+$/, 'visible ASCII characters only');
 
 export const settingsSchema = z.object({
@@ -79,6 +93,15 @@ export const settingsSchema = z.object({
     .enum(Object.keys(MODELS), `one of ${Object.keys(MODELS).join(', ')}`)
     .default('music-01')
     .meta({ group: 'Upstream', about: 'model of requests that name none' }),
+  MODELS_FILE: z.string().optional().meta({
+    group: 'Upstream',
+    about:
+      'JSON file that enables, disables, limits and prices models: `{"music-01":{"enabled":true,"limits":{"lyrics":{"max":350}},"price":{"amount":"0.05","currency":"PTC"}}}`',
+  }),
+  PRICES: jsonOf(priceSchema).optional().meta({
+    group: 'Upstream',
+    about: 'price per paid call, over those of MODELS_FILE: `{"music-01":{"amount":"0.05","currency":"PTC"}}`',
+  }),
 
   WORKER_CONCURRENCY: integer(1, 10_000)
     .default(50)
@@ -119,6 +142,13 @@ export const settingsSchema = z.object({
   STORAGE_MIN_FREE_BYTES: integer(0, Number.MAX_SAFE_INTEGER)
     .default(268_435_456)
     .meta({ group: 'Storage', about: 'below it no paid call starts' }),
+  RESULT_TTL_DAYS: integer(0, 36_500)
+    .default(30)
+    .meta({ group: 'Storage', about: 'days until the audio of a finished song is removed; 0 = never' }),
+  RECORD_TTL_DAYS: integer(0, 36_500).default(90).meta({
+    group: 'Storage',
+    about: 'days until the record of a finished generation is removed, never before its audio; 0 = never',
+  }),
 
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
@@ -149,4 +179,7 @@ export const settingsSchema = z.object({
 });
 
 /** The parsed settings; made once per process by `parseConfig` and passed down. */
-export type Settings = z.output<typeof settingsSchema>;
+export type Settings = z.output<typeof settingsSchema> & {
+  /** What DEFAULT_MODEL, MODELS_FILE and PRICES make of the models that this version can call. */
+  readonly models: ModelTable;
+};

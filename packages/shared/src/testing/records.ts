@@ -20,6 +20,7 @@ export const LIMITS = { maxAttempts: 5, maxUnknownCharges: 2 } as const;
 export function requestOf(fields: Partial<AcceptedRequest> = {}): AcceptedRequest {
   return {
     lyrics: 'la',
+    prompt: '',
     refer_voice: 'v',
     refer_instrumental: '',
     model: 'music-01',

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AcceptedRequest } from '@songmill/shared/contract/generation-rules';
+import { modelNamed, takesReferences } from '@songmill/shared/contract/models';
 import { markAnswered, publishGeneration } from '@songmill/shared/runtime/records/publish';
 import type { Song } from '@songmill/shared/runtime/records/types';
 import { backoffMs } from '../queue/backoff.ts';
@@ -89,8 +90,9 @@ function songOf({ id, token, request, result }: Bought): Song {
   };
 }
 
-/** What the references make: a song of both, the voice alone, or the instrumental alone. */
+/** What the references make: a song of both, the voice alone, or the instrumental alone. Later models make songs. */
 export function kindOf(request: AcceptedRequest): Song['kind'] {
+  if (!takesReferences(modelNamed(request.model))) return 'song';
   if (request.refer_voice === '') return 'instrumental';
   return request.refer_instrumental === '' ? 'a_cappella' : 'song';
 }

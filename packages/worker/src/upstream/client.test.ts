@@ -119,6 +119,22 @@ describe('a call', () => {
     expect(names).toEqual(['model', 'lyrics', 'refer_instrumental']);
   });
 
+  it('posts JSON for later models, without what is absent', async () => {
+    const server = await serve((response) => response.end(success(silentMp3(40))));
+    const song = { refer_voice: '', lyrics: '[Verse]\r\n你好 "la" la', prompt: 'slow jazz, piano' };
+    const upstream = connect(server.url);
+    await call(upstream, { request: accepted({ ...song, model: 'music-1.5', audio_setting: { format: 'wav' } }) });
+    await call(upstream, { request: accepted({ ...song, model: 'music-2.5', prompt: '' }) });
+    expect(server.received.map(({ url, headers }) => [url, headers['content-type']])).toEqual(
+      Array.from({ length: 2 }, () => ['/minimaxi/v1/music_generation', 'application/json']),
+    );
+    const lyrics = '[Verse]\n你好 "la" la';
+    expect(server.received.map(({ body }) => JSON.parse(body.toString()) as unknown)).toEqual([
+      { model: 'music-1.5', prompt: 'slow jazz, piano', lyrics, audio_setting: { format: 'wav' } },
+      { model: 'music-2.5', lyrics },
+    ]);
+  });
+
   it('asks for the key each time', async () => {
     const server = await serve((response) => response.end(success(silentMp3(40))));
     let key = 'first';

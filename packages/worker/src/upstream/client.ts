@@ -3,10 +3,10 @@ import type { Logger } from '@songmill/shared/runtime/logger';
 import { Pool } from 'undici';
 import { type Classified, classify } from './classify.ts';
 import { AnswerReader } from './decode.ts';
+import { encodeGeneration } from './encode.ts';
 import type { Answer } from './envelope.ts';
 import { type Exchange, exchange } from './exchange.ts';
 import { type Lanes, openLanes } from './lanes.ts';
-import { encodeMultipart, generationFields } from './multipart.ts';
 import type { UpstreamAudio, UpstreamCall, UpstreamResult } from './result.ts';
 import { SongFile } from './song-file.ts';
 import { verifyAudio } from './verify-audio.ts';
@@ -78,7 +78,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   }
 
   async function post(key: string, call: UpstreamCall, song: SongFile) {
-    const { contentType, body } = encodeMultipart(generationFields(call.request));
+    const { contentType, body } = encodeGeneration(call.request);
     const reader = new AnswerReader(song);
     const exchanged = await exchange(
       pool,

@@ -19,6 +19,7 @@ let store: RecordStore;
 const limits = { maxAttempts: 5, maxUnknownCharges: 2 };
 const request = {
   lyrics: 'la',
+  prompt: '',
   refer_voice: 'v',
   refer_instrumental: '',
   model: 'music-01',

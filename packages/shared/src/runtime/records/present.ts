@@ -32,6 +32,7 @@ export function presentGeneration(
     request: {
       model: request.model,
       lyrics: request.lyrics,
+      prompt: request.prompt || null,
       refer_voice: request.refer_voice || null,
       refer_instrumental: request.refer_instrumental || null,
       audio_setting: request.audio_setting,

@@ -1,9 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import type { AcceptedRequest } from '@songmill/shared/contract/generation-rules';
+import { modelNamed } from '@songmill/shared/contract/models';
 
-export interface MultipartBody {
+export interface EncodedBody {
   readonly contentType: string;
   readonly body: Buffer;
+}
+
+/** The body of one paid call, as its model takes it. */
+export function encodeGeneration(request: AcceptedRequest): EncodedBody {
+  return modelNamed(request.model).encoder === 'json'
+    ? encodeJson(request)
+    : encodeMultipart(generationFields(request));
+}
+
+/**
+ * One call of a model from music-1.5 on. What is absent is left out. How the audio comes (hex or an
+ * address) is not asked for: 302.AI documents no field for it, so the answer is taken either way.
+ */
+function encodeJson({ model, prompt, lyrics, audio_setting }: AcceptedRequest): EncodedBody {
+  const fields = {
+    model,
+    ...(prompt === '' ? {} : { prompt }),
+    lyrics,
+    ...(Object.keys(audio_setting).length > 0 ? { audio_setting } : {}),
+  };
+  return { contentType: 'application/json', body: Buffer.from(JSON.stringify(fields), 'utf8') };
 }
 
 /**
@@ -12,7 +34,7 @@ export interface MultipartBody {
  *
  * @param fields names are ours: plain ASCII without quotes
  */
-export function encodeMultipart(fields: readonly (readonly [name: string, value: string])[]): MultipartBody {
+function encodeMultipart(fields: readonly (readonly [name: string, value: string])[]): EncodedBody {
   // 24 random bytes cannot stand in a value by chance.
   const boundary = `songmill-${randomBytes(24).toString('hex')}`;
   const parts = fields.map(
@@ -29,7 +51,7 @@ export function encodeMultipart(fields: readonly (readonly [name: string, value:
  * them; working clients send empty lyrics with an instrumental alone); a reference or setting that
  * is absent is left out, because an empty id might be looked up.
  */
-export function generationFields(request: AcceptedRequest): [string, string][] {
+function generationFields(request: AcceptedRequest): [string, string][] {
   const fields: [string, string][] = [
     ['model', request.model],
     ['lyrics', request.lyrics],
