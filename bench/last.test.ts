@@ -12,7 +12,7 @@ const machine = { cpu: 'a', cores: 2, memory: '4 GiB', kernel: 'k', disk: 'ext4'
 
 function result(id: string, ours: number): KeptResult {
   const ratio = spreadOf([ours / 1000]);
-  const about = { at: '2026-01-31T12:00:00.000Z', commit: 'abc1234', machine };
+  const about = { at: '2026-01-31T12:00:00.000Z', commit: 'abc1234', machine, loadBefore: 0.2 };
   const floor = {
     floorIs: 'less',
     floor: spreadOf([1000]),

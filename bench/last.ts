@@ -13,6 +13,8 @@ export interface KeptResult extends Result {
   readonly at: string;
   readonly commit: string;
   readonly machine: Machine;
+  /** Load average of one minute when the run began: what else the machine was doing. */
+  readonly loadBefore: number;
 }
 
 /** By id. */

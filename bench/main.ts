@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '@songmill/shared/testing/processes';
@@ -25,6 +26,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(USAGE);
     return 2;
   }
+  const loadBefore = loadavg()[0]!;
   const results: Result[] = [];
   for (const name of asked.rows) {
     for (const result of await measureRow(name, asked.plan)) {
@@ -32,12 +34,17 @@ async function main(args: readonly string[]): Promise<number> {
       results.push(result);
     }
   }
-  return asked.written ? await report(results) : 0;
+  return asked.written ? await report(results, loadBefore) : 0;
 }
 
-async function report(results: readonly Result[]): Promise<number> {
+async function report(results: readonly Result[], loadBefore: number): Promise<number> {
   const committed = await readCommitted(ROOT);
-  const about = { at: new Date().toISOString(), commit: await describeCommit(ROOT), machine: await describeMachine() };
+  const about = {
+    at: new Date().toISOString(),
+    commit: await describeCommit(ROOT),
+    machine: await describeMachine(),
+    loadBefore,
+  };
   const kept = await keep(
     ROOT,
     results.map((result) => ({ ...result, ...about })),

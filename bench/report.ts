@@ -29,7 +29,7 @@ Redis writes an append-only log with \`appendfsync everysec\`, unless a row says
 ## Where
 
 ${table(
-  ['when', 'commit', 'rows', 'machine'],
+  ['when', 'commit', 'rows', 'load average before', 'machine'],
   runsOf(results).map(({ first, ids }) => [
     first.at,
     `\`${first.commit}\``,
@@ -38,7 +38,7 @@ ${table(
   ]),
 )}
 
-A \`+\` after a commit: files differed from it.
+A \`+\` after a commit: files differed from it. A load average near or above the number of cores: others used the machine too, and rates and ratios of that run are rough.
 
 ${machines.map((machine, index) => describe(machine, machines.length > 1 ? index + 1 : null)).join('\n')}
 `;
