@@ -1,5 +1,6 @@
 import { apiKeyRequestSchema, apiKeySchema } from '@songmill/shared/contract/api-key';
 import { generationRequestSchema, generationSchema } from '@songmill/shared/contract/generation';
+import { modelListSchema } from '@songmill/shared/contract/model';
 import type { ProblemCode, Scope } from '@songmill/shared/contract/words';
 import { z } from 'zod';
 import type { Handler } from './context.ts';
@@ -15,6 +16,7 @@ import { generationFormSchema } from './request/form-schema.ts';
 import { getAudio } from './request/get-audio.ts';
 import { getGeneration } from './request/get-generation.ts';
 import { listGenerations } from './request/list-generations.ts';
+import { listModels } from './request/list-models.ts';
 import { listQuerySchema } from './request/list-query.ts';
 import { resolveGeneration, retryGeneration } from './request/reopen-generation.ts';
 
@@ -116,6 +118,11 @@ export const ROUTES: readonly Route[] = [
     headers: ['Range', 'If-Range', 'If-None-Match'],
     answers: { 200: 'audio', 206: 'audio', 304: null },
     problems: ['not_found', 'audio_not_ready', 'gone', 'range_not_satisfiable', 'storage_unavailable'],
+  }),
+  row({
+    ...{ method: 'GET', path: '/v1/models', scope: 'read', handle: listModels },
+    ...{ name: 'listModels', summary: 'What this server makes songs with: limits, prices, holds' },
+    answers: { 200: modelListSchema },
   }),
   row({
     ...{ method: 'POST', path: '/v1/api-keys', scope: 'admin', handle: createApiKey },

@@ -4,6 +4,7 @@ import type { ClientContext, FetchLike } from './request.ts';
 import { ApiKeys } from './resources/api-keys.ts';
 import { Generations } from './resources/generations.ts';
 import { Health } from './resources/health.ts';
+import { Models } from './resources/models.ts';
 
 export interface SongmillOptions {
   /** Where the server is, with a path if it is served under one. Default `http://127.0.0.1:8080`. */
@@ -25,6 +26,7 @@ export class Songmill {
   readonly generations: Generations;
   readonly apiKeys: ApiKeys;
   readonly health: Health;
+  readonly models: Models;
 
   /** @throws SongmillError for a url or an apiKey that no request could carry */
   constructor(options: SongmillOptions = {}) {
@@ -41,6 +43,7 @@ export class Songmill {
     this.generations = new Generations(context);
     this.apiKeys = new ApiKeys(context);
     this.health = new Health(context);
+    this.models = new Models(context);
   }
 }
 

@@ -43,11 +43,13 @@ interface Accepted {
 async function accept(
   ctx: ApiContext,
   call: Call,
-  request: AcceptedRequest,
+  asked: AcceptedRequest,
   idempotency: Idempotency | null,
 ): Promise<Accepted> {
   const { store, settings } = ctx;
   const id = newId('gen');
+  const price = settings.models[asked.model]?.price;
+  const request = price ? { ...asked, price } : asked;
   const outcome = await acceptGeneration(store, {
     id,
     project: call.principal.project,

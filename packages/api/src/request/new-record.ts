@@ -1,10 +1,9 @@
-import type { AcceptedRequest } from '@songmill/shared/contract/generation-rules';
-import type { GenerationRecord } from '@songmill/shared/runtime/records/types';
+import type { GenerationRecord, StoredRequest } from '@songmill/shared/runtime/records/types';
 
 interface Accepted {
   readonly id: string;
   readonly project: string;
-  readonly request: AcceptedRequest;
+  readonly request: StoredRequest;
   /** Microseconds. */
   readonly ordinal: number;
 }

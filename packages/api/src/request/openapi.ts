@@ -30,6 +30,7 @@ const TITLES: Readonly<Record<number, string>> = {
 
 const TAGS: Readonly<Record<string, string>> = {
   generations: 'One song asked for, and what became of it',
+  models: 'What songs are made with',
   'api-keys': 'Who may do what',
   server: 'Health and documentation; no key needed',
 };

@@ -65,7 +65,7 @@ describe('each model has its own rules', () => {
       audio_setting: { bitrate: 1 },
       who: 1,
     };
-    expect(faultsOf(body).sort()).toEqual([
+    expect(faultsOf(body).toSorted()).toEqual([
       '/audio_setting/bitrate invalid_value',
       '/lyrics too_short',
       '/prompt invalid_type',

@@ -69,7 +69,7 @@ describe('MODELS_FILE and PRICES', () => {
     expect(
       faultsOf({ PRICES: bad, API_PORT: 'x' })
         .map((fault) => fault.split(':')[0])
-        .sort(),
+        .toSorted((a = '', b = '') => a.localeCompare(b)),
     ).toEqual(['API_PORT', 'PRICES.music-01.amount', 'PRICES.music-01.currency']);
   });
 

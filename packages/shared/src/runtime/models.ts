@@ -82,8 +82,8 @@ function readFileText(text: string | null): { changes: Changes; faults: string[]
   return { changes: {}, faults };
 }
 
-function merged(span: Span, change: { min?: number | undefined; max?: number | undefined } | undefined): Span {
-  return { min: change?.min ?? span.min, max: change?.max ?? span.max };
+function merged(builtIn: Span, change: z.output<typeof span> | undefined): Span {
+  return { min: change?.min ?? builtIn.min, max: change?.max ?? builtIn.max };
 }
 
 function hasSpan(entry: [string, Span | null]): entry is [string, Span] {

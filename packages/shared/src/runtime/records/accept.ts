@@ -1,7 +1,7 @@
-import type { AcceptedRequest } from '../../contract/generation-rules.ts';
 import type { UnknownChargePolicy } from '../../contract/words.ts';
 import type { Pointer } from '../queues.ts';
 import { loadScript, type RecordStore, words } from './store.ts';
+import type { StoredRequest } from './types.ts';
 
 const script = loadScript('accept');
 
@@ -15,7 +15,7 @@ export interface Idempotency {
 export interface AcceptInput {
   readonly id: string;
   readonly project: string;
-  readonly request: AcceptedRequest;
+  readonly request: StoredRequest;
   /** The policy in force for this generation: its own, or else the server's. */
   readonly policy: UnknownChargePolicy;
   readonly idempotency: Idempotency | null;

@@ -1,3 +1,4 @@
+import { costOf } from '../../contract/cost.ts';
 import type { Generation } from '../../contract/generation.ts';
 import type { GenerationRecord } from './types.ts';
 
@@ -60,7 +61,7 @@ export function presentGeneration(
             trace_id: song.trace_id,
           }
         : null,
-    cost: { currency: null, estimated: null, charged: null, unknown: null },
+    cost: costOf(request.price ?? null, record.attempts),
     error: record.error,
     links: { self, cancel: `${self}/cancel`, audio: `${self}/audio`, events: `${self}/events` },
   };

@@ -1,6 +1,13 @@
 import type { Attempt, Generation } from '../../contract/generation.ts';
 import type { AcceptedRequest } from '../../contract/generation-rules.ts';
+import type { Price } from '../../contract/models.ts';
 import type { Priority, Status } from '../../contract/words.ts';
+
+/**
+ * What was asked, as the record keeps it. The price in force then is kept with it (absent when none
+ * was set), so that a price changed later does not rewrite what a song cost.
+ */
+export type StoredRequest = AcceptedRequest & { readonly price?: Price };
 
 /** One event of a generation's own history; `sequence` is what streams resume from. */
 export interface HistoryEntry {
@@ -34,7 +41,7 @@ export interface GenerationRecord {
   readonly createdMs: number;
   readonly startedMs: number | null;
   readonly finishedMs: number | null;
-  readonly request: AcceptedRequest;
+  readonly request: StoredRequest;
   readonly priority: Priority;
   readonly batchId: string | null;
   readonly batchIndex: number | null;
