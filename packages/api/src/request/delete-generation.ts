@@ -11,7 +11,7 @@ import { noSuchGeneration, withOwn } from './with-generation.ts';
  */
 export const deleteGeneration = withOwn(async (ctx, call, { id }) => {
   await readAction(call, emptyBodySchema);
-  const answer = await eraseGeneration(ctx.store, id);
+  const answer = await eraseGeneration(ctx.store, id, ctx.settings.RECORD_TTL_DAYS);
   if (answer.outcome === 'conflict') throw conflict('deleted', answer.status);
   if (answer.outcome === 'missing') throw noSuchGeneration();
   try {

@@ -1,12 +1,13 @@
 --[[
 erase: audio and text go; ids and money stay as one short string for as long as records are kept.
 keys:   1 root of our keys
-args:   1 id  2 seconds to keep ids and money
+args:   1 id  2 seconds to keep ids and money (0 = for good)
 answer: erased | conflict, status | missing
 twice:  what is erased already answers erased
 arrows: none
 ]]
 -- @include record.lua
+-- @include erasing.lua
 local id, keep = ARGV[1], ARGV[2]
 local stone = root .. 'x:' .. id
 local g = load(id)
@@ -29,14 +30,6 @@ end
 if #attempts > 0 then money.attempts = attempts end
 local text = cjson.encode(money)
 if #attempts == 0 then text = string.sub(text, 1, -2) .. ',"attempts":[]}' end
-redis.call('SET', stone, text, 'EX', keep)
--- The caller removes the files now; this remembers them should it die first.
-redis.call('SADD', root .. 'sweep', id)
-local keys = redis.call('HMGET', g.key, 'idempotency', 'idempotency_reopen')
-for hash in string.gmatch((keys[1] or '') .. ' ' .. (keys[2] or ''), '%S+') do
-  redis.call('EXPIRE', root .. 'i:' .. hash, 86400)
-end
-redis.call('ZREM', root .. 'l:' .. g.project, id)
-redis.call('ZREM', root .. 'l:' .. g.project .. ':' .. g.status, id)
-redis.call('DEL', g.key)
+if keep == '0' then redis.call('SET', stone, text) else redis.call('SET', stone, text, 'EX', keep) end
+erase_record(g)
 return { 'erased' }

@@ -18,7 +18,7 @@ beforeEach(() => {
 afterEach(() => records.close());
 afterAll(() => server.stop());
 
-const erase = (id: string) => eraseGeneration(records.store, id);
+const erase = (id: string) => eraseGeneration(records.store, id, 90);
 const stoneOf = async (id: string) =>
   JSON.parse((await records.store.redis.get(`${records.store.keys.root}x:${id}`))!) as Record<string, unknown>;
 

@@ -33,7 +33,7 @@ describe('the names of keys', () => {
     await records.release(parked, await records.claimed(parked), 'not_sent', { delayMs: 60_000 });
     await records.release(held, await records.claimed(held), 'model', { hold: 'model:music-01' });
     await records.cancel(inWindow);
-    await eraseGeneration(records.store, inWindow);
+    await eraseGeneration(records.store, inWindow, 90);
     await feedWindow(records.store, { worker: 'w1', leaseMs: 60_000, most: 0 });
     const named = [
       ...[keys.ready, keys.window, keys.parked, keys.events, keys.projects, keys.workers, keys.sweep],

@@ -11,8 +11,10 @@ import type { Idempotency } from './accept.ts';
 import { eraseGeneration } from './erase.ts';
 import { beat, feedWindow } from './feed.ts';
 import { probeHoldsNow } from './hold.ts';
+import { unpackedHash } from './packed.ts';
 import { markAnswered } from './publish.ts';
 import { parseRecord } from './read.ts';
+import { retainPage } from './retain.ts';
 
 type Failure = Exclude<OutcomeKind, 'song'>;
 
@@ -279,7 +281,7 @@ function reopen(input: {
 function erase(input: { record: number; twice: boolean }): Step {
   return new Step('erase', input, some, async (model, real) => {
     const record = chosen(model, input.record)!;
-    const answer = await real.run(input.twice, () => eraseGeneration(real.store, record.id));
+    const answer = await real.run(input.twice, () => eraseGeneration(real.store, record.id, 90));
     const erased = record.erased || isSettled(record.status);
     expect(answer).toEqual(erased ? { outcome: 'erased' } : { outcome: 'conflict', status: record.status });
     record.erased = erased;
@@ -287,6 +289,13 @@ function erase(input: { record: number; twice: boolean }): Step {
 }
 
 function feed(input: { worker: number; most: number }): Step {
+/** An hour later: every settled record is packed into one string. Nobody may notice. */
+function pack(input: { most: number }): Step {
+  return new Step('retain', input, always, async (_model, real) => {
+    await retainPage(real.store, { step: 'settled', ageMs: -HOUR, most: input.most });
+  });
+}
+
   return new Step('feed', input, always, async (model, real) => {
     const worker = WORKERS[input.worker]!;
     const fed = await feedWindow(real.store, { worker, leaseMs: LEASE_MS, most: input.most });
@@ -373,7 +382,7 @@ async function compare(model: RecordModel, real: Real): Promise<void> {
   const next = <T>() => replies.shift() as T;
 
   for (const record of model.records) {
-    const hash = next<Record<string, string>>();
+    const hash = unpackedHash(record.id, next<Record<string, string>>());
     const actual = parseRecord(record.id, hash);
     if (record.erased) {
       expect(actual).toBeNull();
@@ -482,6 +491,7 @@ const plainly = { record: 0, twice: true };
 const walk = {
   accept: (policy = 0) =>
     accept({ ...{ project: 0, priority: 1, model: 0, policy, key: null, fingerprint: 0 }, twice: true }),
+  fc.record({ most: fc.integer({ min: 1, max: 3 }) }).map(pack),
   alive: () => beats({ worker: 0, leaves: false, twice: true }),
   dead: () => later({ what: 'worker', record: 0, worker: 0 }),
   claim: (by = 0, lowered = false, record = 0) => claim({ record, worker: by, old: false, lowered, twice: true }),

@@ -1,6 +1,7 @@
 import type { Attempt, Generation, UpstreamAnswer } from '../../contract/generation.ts';
 import type { AcceptedRequest } from '../../contract/generation-rules.ts';
 import type { Blocker, Charge, Outcome, Priority, Status } from '../../contract/words.ts';
+import { unpackedHash } from './packed.ts';
 import { rfc3339 } from './present.ts';
 import type { RecordStore } from './store.ts';
 import type { GenerationRecord, HistoryEntry, Song } from './types.ts';
@@ -25,8 +26,9 @@ export async function readGenerations(
   });
 }
 
-/** Turns the hash of a record into its typed form; null for an empty hash. */
-export function parseRecord(id: string, hash: Record<string, string>): GenerationRecord | null {
+/** Turns the hash of a record, packed or not, into its typed form; null for an empty hash. */
+export function parseRecord(id: string, stored: Record<string, string>): GenerationRecord | null {
+  const hash = unpackedHash(id, stored);
   if (hash['project'] === undefined) return null;
   return {
     id,

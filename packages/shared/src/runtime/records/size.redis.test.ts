@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestRecords, requestOf, type TestRecords } from '../../testing/records.ts';
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { newId } from '../ids.ts';
+import { retainPage } from './retain.ts';
 import { loadScript } from './store.ts';
 
 let server: TestRedis;
@@ -41,6 +42,10 @@ describe('the size of a record', () => {
     const succeeded = await bytesOf(id);
     console.log(`a waiting record takes ${waiting} bytes, a succeeded one with two attempts ${succeeded}`);
     expect(waiting).toBeLessThanOrEqual(3000);
+    await retainPage(records.store, { step: 'settled', ageMs: 0, most: 10 });
+    const packed = await bytesOf(id);
+    console.log(`packed it takes ${packed} bytes`);
+    expect(packed).toBeLessThanOrEqual(succeeded / 1.8);
     expect(succeeded).toBeLessThanOrEqual(6000);
   });
 });

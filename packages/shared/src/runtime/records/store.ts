@@ -41,12 +41,12 @@ export function loadScript(name: string): Script {
   };
 }
 
-function readLua(name: string): string {
+export function readLua(name: string): string {
   return readFileSync(new URL(`./${name}`, import.meta.url), 'utf8');
 }
 
 function withIncludes(lua: string): string {
-  return lua.replaceAll(/^-- @include (\S+)$/gm, (_line, fragment: string) => readLua(`lua/${fragment}`));
+  return lua.replaceAll(/^-- @include (\S+)$/gm, (_line, fragment: string) => withIncludes(readLua(`lua/${fragment}`)));
 }
 
 /** JSON that Lua can read: half a character (an unpaired surrogate), which it refuses, becomes U+FFFD. */

@@ -11,6 +11,7 @@ import { beat, feedWindow, findMissingPointers } from './feed.ts';
 import { probeHoldsNow } from './hold.ts';
 import { markAnswered, publishGeneration } from './publish.ts';
 import type { ReleaseInput } from './release.ts';
+import { retainPage } from './retain.ts';
 import { loadScript } from './store.ts';
 
 let server: TestRedis;
@@ -417,11 +418,18 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
         await records.claimed(G, { token: 't1' });
         await records.publish(G, 't1');
       },
-      run: ({ store }) => eraseGeneration(store, G),
+      run: ({ store }) => eraseGeneration(store, G, 90),
     },
-    { title: 'one that never ran', before: canceled, run: ({ store }) => eraseGeneration(store, G) },
-    { title: 'a waiting one', before: accepted, run: ({ store }) => eraseGeneration(store, G) },
-    { title: 'gone', run: ({ store }) => eraseGeneration(store, G) },
+    { title: 'one that never ran', before: canceled, run: ({ store }) => eraseGeneration(store, G, 90) },
+    { title: 'a waiting one', before: accepted, run: ({ store }) => eraseGeneration(store, G, 90) },
+    { title: 'gone', run: ({ store }) => eraseGeneration(store, G, 90) },
+  ],
+  retain: [
+    {
+      title: 'nothing is old enough',
+      before: succeeded,
+      run: ({ store }) => retainPage(store, { step: 'settled', ageMs: HOUR, most: 1 }),
+    },
   ],
   feed: [
     {

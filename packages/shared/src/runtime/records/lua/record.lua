@@ -1,4 +1,5 @@
 -- Shared by all scripts: time, the record and its one way of changing state.
+-- @include packed-words.lua
 local root = KEYS[1]
 
 local function clock()
@@ -13,11 +14,52 @@ end
 
 local SETTLED = { succeeded = true, failed = true, canceled = true, needs_review = true }
 
+-- Settled records wait for their next step in one of these, by the time they finished: `settled` are still
+-- whole hashes, `songs` have audio to be removed one day, `records` nothing but themselves.
+local KEPT = { 'settled', 'songs', 'records' }
+local function keep_in(id, set, finished_at)
+  for _, each in ipairs(KEPT) do
+    if each ~= set then redis.call('ZREM', root .. 'keep:' .. each, id) end
+  end
+  if set then redis.call('ZADD', root .. 'keep:' .. set, finished_at, id) end
+end
+
+-- A record that `retain` packed into one string becomes a hash again, to be packed again later.
+local function unpack_record(id, key)
+  local packed = redis.call('HGET', key, 'packed')
+  if not packed then return false end
+  local time, token, trace, rest = string.match(packed, '^([^\31]*)\31([^\31]*)\31([^\31]*)\31(.*)$')
+  local words = packed_codes()
+  words['\27'], words['\28'], words['\29'], words['\30'] = time, token, trace, id
+  local text = string.gsub(rest, '\26.', words)
+  text = string.gsub(text, '[\1-\30]', words)
+  local name
+  for part in string.gmatch(text .. '\31', '([^\31]*)\31') do
+    if not name then name = part
+    else
+      redis.call('HSET', key, name, part)
+      -- `t:` finds an attempt by its token; packing leaves it out.
+      local number = string.match(name, '^a:(%d+)$')
+      if number then redis.call('HSET', key, 't:' .. cjson.decode(part).token, number) end
+      if name == 'ordinal' then redis.call('HSET', key, 'created_at', int(math.floor(tonumber(part) / 1000))) end
+      if name == 'finished_at' then keep_in(id, 'settled', part) end
+      name = nil
+    end
+  end
+  redis.call('HDEL', key, 'packed')
+  return true
+end
+
+local function deciding_fields(key)
+  return redis.call('HMGET', key, 'project', 'status', 'run', 'ordinal', 'priority', 'token', 'worker',
+    'not_before', 'counted', 'unknown', 'model', 'answered', 'song', 'spare', 'rl_since', 'policy')
+end
+
 -- The few fields that decide; nil when there is no such record.
 local function load(id)
   local key = root .. 'g:' .. id
-  local f = redis.call('HMGET', key, 'project', 'status', 'run', 'ordinal', 'priority', 'token', 'worker',
-    'not_before', 'counted', 'unknown', 'model', 'answered', 'song', 'spare', 'rl_since', 'policy')
+  local f = deciding_fields(key)
+  if not f[1] and unpack_record(id, key) then f = deciding_fields(key) end
   if not f[1] then return nil end
   return {
     id = id, key = key, project = f[1], status = f[2], run = tonumber(f[3]), ordinal = f[4], priority = f[5],
@@ -41,7 +83,12 @@ local function transition(g, to, now)
   local sequence = redis.call('HINCRBY', g.key, 'sequence', 1)
   redis.call('HSET', g.key, 'status', to, 'h:' .. sequence, to .. '|' .. int(g.run) .. '|' .. int(now))
   if sequence > HISTORY then redis.call('HDEL', g.key, 'h:' .. (sequence - HISTORY)) end
-  if SETTLED[to] then redis.call('HSET', g.key, 'finished_at', int(now)) end
+  if SETTLED[g.status] then keep_in(g.id, nil) end
+  if SETTLED[to] then
+    redis.call('HSET', g.key, 'finished_at', int(now))
+    -- What needs review waits for a person, however long that takes.
+    if to ~= 'needs_review' then keep_in(g.id, 'settled', int(now)) end
+  end
   g.status = to
   announce('generation.' .. to, 'id', g.id, 'project', g.project, 'sequence', sequence, 'status', to, 'run', int(g.run))
 end

@@ -1,0 +1,75 @@
+-- What packed records say in one byte (1 to 25) or two (byte 26 and a character from 33 on). Words are never changed,
+-- moved or removed, because records packed long ago are read with them; new ones go to the end.
+local function packed_words()
+  return {
+    '"lyrics":"',
+    '"refer_voice":"',
+    '"refer_instrumental":"',
+    '"audio_setting":',
+    '"sample_rate":',
+    '"bitrate":',
+    '"format":"',
+    '"custom_id":',
+    '"metadata":',
+    '"priority":"',
+    '"on_unknown_charge":',
+    '"trace_id":"',
+    '"finished_at":',
+    '"started_at":',
+    '"upstream":',
+    '"charge":"',
+    '"outcome":"',
+    '"worker":"',
+    '"http_status":',
+    '"message":"',
+    '"code":',
+    '"number":',
+    '"token":"',
+    '"sha256":"',
+    '"duration_ms":',
+    '"model":"',
+    '"kind":"',
+    '"bytes":',
+    '"key":"',
+    '"run":',
+    '"prompt":"',
+    '"custom_id":"',
+    '"retryable":',
+    'succeeded',
+    'failed',
+    'canceled',
+    'queued',
+    'processing',
+    'charged',
+    'success',
+    'normal',
+    'interactive',
+    'bulk',
+    'music',
+    'default',
+    'project',
+    'request',
+    'priority',
+    'ordinal',
+    'status',
+    'model',
+    'policy',
+    'attempts_total',
+    'sequence',
+    'started_at',
+    'finished_at',
+    'idempotency',
+    'counted',
+    'unknown',
+    'rejected',
+  }
+end
+
+-- Each code with its word.
+local function packed_codes()
+  local codes = {}
+  for n, word in ipairs(packed_words()) do
+    codes[n <= 25 and string.char(n) or '\26' .. string.char(n + 7)] = word
+  end
+  return codes
+end
