@@ -21,7 +21,6 @@ import { adoptSpool } from './storage/adopt-spool.ts';
 import { watchFreeSpace } from './storage/free-space.ts';
 import { openJournal } from './storage/journal.ts';
 import { openUpstream } from './upstream/client.ts';
-import { watchReach } from './upstream/reach.ts';
 
 export interface WorkerDeps {
   readonly settings: Settings;
@@ -72,7 +71,6 @@ export async function startWorker({ settings, logger, readKey }: WorkerDeps): Pr
     upstream,
     journal,
     freeSpace: watchFreeSpace(storage, settings.STORAGE_MIN_FREE_BYTES),
-    reach: watchReach(),
     giveUp: giveUp.signal,
     wakeFeeder: () => wake(),
   };
@@ -110,8 +108,12 @@ export async function startWorker({ settings, logger, readKey }: WorkerDeps): Pr
 }
 
 /** Lets what runs end by itself, then breaks it off: the attempts are written down as unknown. */
-async function drain(consumer: Consumer, graceMs: number, giveUp: AbortController): Promise<void> {
-  const drained = consumer.drain();
+async function drain(
+  consumers: readonly Pick<Consumer, 'drain'>[],
+  graceMs: number,
+  giveUp: AbortController,
+): Promise<void> {
+  const drained = Promise.all(consumers.map((each) => each.drain()));
   const timers = new AbortController();
   const grace = wait(graceMs, undefined, { signal: timers.signal }).catch(() => undefined);
   await Promise.race([drained, grace]);

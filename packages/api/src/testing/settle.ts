@@ -45,6 +45,7 @@ async function endCall(place: Place, id: string, run: number, kind: 'invalid_req
   const token = await claim(place, id, run);
   await releaseGeneration(place.store, {
     ...{ id, token, kind, message: 'as the test says', upstream: null, delayMs: 0, waitReason: 'backoff' },
+    ...{ gaveUp: false, breaker: { firstMs: 60_000, longestMs: 60_000 } },
     ...{ hold: null, firstProbeMs: 60_000, maxAttempts: 5, maxUnknownCharges: 2 },
   });
 }

@@ -13,6 +13,19 @@ interface ModelHold {
   trippedBy: string | null;
 }
 
+interface ModelBreaker {
+  failures: number;
+  /** The step at which it opened; null while it is closed. */
+  since: number | null;
+  due: boolean;
+  probe: string | null;
+  expired: boolean;
+}
+
+const CLOSED: Readonly<ModelBreaker> = { failures: 0, since: null, due: false, probe: null, expired: false };
+const TRIP_AFTER = 5;
+const NOT_REACHED = ['not_sent', 'unknown_failure', 'timeout'];
+
 const PROVES = [
   'invalid_request',
   'content_rejected',
@@ -31,6 +44,7 @@ export class RecordModel {
   readonly keys = new Map<string, { readonly fingerprint: string; readonly id: string }>();
   readonly alive = new Set<string>();
   readonly holds = new Map<string, ModelHold>();
+  breaker: ModelBreaker = { ...CLOSED };
   readonly arrows: Arrow[] = [];
   readonly line: ModelLine;
   step = 0;
@@ -107,6 +121,10 @@ export class RecordModel {
       hold.probe = token;
       hold.expired = false;
     }
+    if (this.breaker.since !== null) {
+      this.breaker.probe = token;
+      this.breaker.expired = false;
+    }
     record.intent = this.open(record, token, worker, false);
     record.place = 'window';
     if (record.status !== 'processing') this.move(record, 'processing', 'claim');
@@ -114,6 +132,8 @@ export class RecordModel {
   }
 
   #heldBack(record: ModelRecord): 'held' | 'yield' | null {
+    const { breaker } = this;
+    if (breaker.since !== null && ((breaker.probe !== null && !breaker.expired) || !breaker.due)) return 'held';
     for (const scope of ['account', `model:${record.model}`]) {
       const hold = this.holds.get(scope);
       if (!hold) continue;
@@ -127,6 +147,25 @@ export class RecordModel {
       }
     }
     return null;
+  }
+
+  #notReached(token: string): void {
+    const { breaker } = this;
+    if (breaker.since !== null) {
+      if (breaker.probe !== token) return;
+      breaker.probe = null;
+      breaker.due = false;
+      return;
+    }
+    breaker.failures += 1;
+    if (breaker.failures >= TRIP_AFTER) breaker.since = this.step;
+  }
+
+  #reached(attempt: ModelAttempt): void {
+    const { since, probe } = this.breaker;
+    if (since !== null && probe !== attempt.token && attempt.step <= since) return;
+    if (since !== null) attempt.lifted = true;
+    this.breaker = { ...CLOSED };
   }
 
   answered(record: ModelRecord, attempt: ModelAttempt): void {
@@ -168,6 +207,8 @@ export class RecordModel {
         attempt.lifted = true;
       }
     }
+    if (NOT_REACHED.includes(kind)) this.#notReached(attempt.token);
+    else this.#reached(attempt);
     if (hold !== null && !this.holds.has(hold)) {
       this.holds.set(hold, { step: this.step, due: false, probe: null, expired: false, trippedBy: record.id });
     }
@@ -198,6 +239,7 @@ export class RecordModel {
       this.holds.delete(scope);
       if (scope === 'account') attempt.lifted = true;
     }
+    if (!attempt.found) this.#reached(attempt);
     if (record.intent === attempt) this.#clearIntent(record);
     if (record.song !== null) return record.song === token ? 'published' : 'spare';
     if (isSettled(record.status)) {

@@ -131,6 +131,8 @@ export function openTestRecords(url: string, prefix: string): TestRecords {
         waitReason: 'backoff',
         hold: null,
         firstProbeMs: 60_000,
+        gaveUp: false,
+        breaker: { firstMs: 60_000, longestMs: 3_600_000 },
         ...LIMITS,
         ...input,
       });

@@ -13,8 +13,10 @@ export async function brakeQueue({ queue, records }: WorkerContext, ms: number, 
   await queue.rateLimit(wait);
 }
 
-/** The account works again: starts go on at once. */
+/** The upstream is reached, the account works again: starts go on at once, unless a limit of its own stops them. */
 export async function releaseBrake({ queue, records }: WorkerContext): Promise<void> {
+  const reason = await records.redis.get(records.keys.brake);
+  if (reason === 'quota' || reason === 'rate_limit' || reason === 'storage') return;
   await records.redis.del(records.keys.brake);
   await queue.removeRateLimitKey();
 }

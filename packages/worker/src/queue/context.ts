@@ -6,7 +6,6 @@ import type { Settings } from '@songmill/shared/runtime/settings';
 import type { Storage } from '@songmill/shared/runtime/storage/storage';
 import type { Upstream } from '../upstream/client.ts';
 import type { FreeSpace } from '../storage/free-space.ts';
-import type { Reach } from '../upstream/reach.ts';
 import type { Journal } from '../storage/journal.ts';
 
 /** What the steps of running a generation share. Made once by `startWorker`; each step takes what it needs. */
@@ -20,7 +19,6 @@ export interface WorkerContext {
   readonly upstream: Upstream;
   readonly journal: Journal;
   readonly freeSpace: FreeSpace;
-  readonly reach: Reach;
   /** Aborted when the process may wait no longer: what is still open is left to others. */
   readonly giveUp: AbortSignal;
   /** Called after work left the window, so that the feeder fills it at once. */

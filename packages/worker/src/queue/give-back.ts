@@ -33,6 +33,8 @@ export async function giveBack(context: WorkerContext, { id, token, counted, mod
     waitReason: wait.reason,
     hold: holdOf(result.kind, model),
     firstProbeMs: settings.ACCOUNT_PROBE_MS,
+    gaveUp: context.giveUp.aborted,
+    breaker: { firstMs: settings.RETRY_BASE_MS, longestMs: settings.RETRY_MAX_MS },
     maxAttempts: settings.MAX_ATTEMPTS,
     maxUnknownCharges: settings.MAX_UNKNOWN_CHARGES,
   });
@@ -46,6 +48,11 @@ export async function giveBack(context: WorkerContext, { id, token, counted, mod
   if (answer.heldMs > 0 && result.kind === 'account') {
     logger.warn({ upstream: result.upstream, next_probe_ms: answer.heldMs }, 'account held');
     return { kind: 'brake', ms: answer.heldMs, reason: 'account', spent: true };
+  }
+  if (answer.openMs > 0)
+    logger.warn({ next_probe_ms: answer.openMs }, 'the upstream is not reached; one probe at a time');
+  if (result.kind === 'not_sent' && answer.openMs > 0) {
+    return { kind: 'brake', ms: answer.openMs, reason: 'upstream', spent: true };
   }
   if (wait.brake) return { kind: 'brake', ms: wait.ms, reason: wait.reason, spent: true };
   return { kind: 'delay', ms: Math.max(answer.delayMs, 1), spent: true };
@@ -71,11 +78,9 @@ function waitAfter(context: WorkerContext, result: Failure, counted: number): Wa
       const ms = limitWaitMs(result.kind, result.upstream?.code ?? null, result.retryAfterMs, RETRY_BASE_MS);
       return { ms, reason: result.kind === 'quota' ? 'quota' : 'rate_limit', brake: true };
     }
-    case 'not_sent': {
-      // Nobody reaches the upstream, so nobody is sent to try: the queue waits in order.
-      const ms = Math.max(backoffMs(context.reach.failuresInARow(), RETRY_BASE_MS, RETRY_MAX_MS), RETRY_BASE_MS / 2);
-      return { ms, reason: 'upstream', brake: true };
-    }
+    case 'not_sent':
+      // Nothing was sent, so it keeps its place; after a few in a row the breaker says how long all wait.
+      return { ms: RETRY_BASE_MS / 2, reason: 'upstream', brake: true };
     case 'account':
       return { ms: ACCOUNT_PROBE_MS, reason: 'account', brake: true };
     case 'model':

@@ -73,9 +73,9 @@ async function claimForCall(context: WorkerContext, pointer: Pointer, token: str
     case 'yield':
       return { kind: 'delay', ms: claim.ms, spent: false } satisfies Move;
     case 'held':
-      // A held account stops everything; a held model only those who ask for it.
-      return claim.scope === 'account'
-        ? ({ kind: 'brake', ms: claim.ms, reason: 'account', spent: false } satisfies Move)
+      // A held account and an upstream out of reach stop everything; a held model only those who ask for it.
+      return claim.scope === 'account' || claim.scope === 'upstream'
+        ? ({ kind: 'brake', ms: claim.ms, reason: claim.scope, spent: false } satisfies Move)
         : ({ kind: 'delay', ms: claim.ms, spent: false } satisfies Move);
   }
 }
@@ -87,12 +87,11 @@ async function callUpstream(
   request: AcceptedRequest,
   modelHasWorked: boolean,
 ): Promise<UpstreamResult> {
-  const { journal, logger, upstream, reach } = context;
+  const { journal, logger, upstream } = context;
   const spoolPath = journal.pathOf(token);
   await journal.write({ event: 'intent', id, token });
   const started = performance.now();
   const result = await upstream.generate({ request, spoolPath, modelHasWorked, signal: context.giveUp });
-  reach.note(result.kind);
   logger.info(
     {
       generation_id: id,

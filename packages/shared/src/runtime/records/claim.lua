@@ -5,7 +5,7 @@ args:   1 id  2 run  3 token made by the worker  4 worker  5 lease in ms  6 long
         7 MAX_ATTEMPTS  8 MAX_UNKNOWN_CHARGES
 answer: claimed, attempt number, attempts counted in this run, 1 if the model has worked before, request as JSON
         gone (no record) | done (settled, or an older run) | early, ms | busy, ms (another worker's call is open)
-        held, ms, scope | yield, ms (it tripped the hold, so another one probes) | settled, status (the limits are reached)
+        held, ms, scope (upstream: by the breaker) | yield, ms (it tripped the hold, so another one probes) | settled, status (the limits are reached)
 twice:  the same token answers as before; claimed opens no second attempt
 arrows: queued -> processing, processing -> queued, processing -> needs_review, processing -> failed,
         queued -> needs_review, queued -> failed
@@ -15,6 +15,7 @@ arrows: queued -> processing, processing -> queued, processing -> needs_review, 
 -- @include attempt.lua
 -- @include verdict.lua
 -- @include holds.lua
+-- @include breaker.lua
 local id, run, token, worker = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local lease, longest = tonumber(ARGV[5]), tonumber(ARGV[6])
 local limits = { max_attempts = tonumber(ARGV[7]), max_unknown = tonumber(ARGV[8]) }
@@ -58,7 +59,7 @@ if judge_lowered_limits(g, limits, now) then return settled() end
 -- parked, or the backlog of that model would fill the window that the other models need.
 local function waits(word, ms, scope)
   if g.status == 'processing' then transition(g, 'queued', now) end
-  if scope and scope ~= 'account' then
+  if scope and string.sub(scope, 1, 6) == 'model:' then
     leave_line(g, now)
     park(g, now + ms)
   end
@@ -66,6 +67,9 @@ local function waits(word, ms, scope)
 end
 
 -- All holds are asked before any probe is taken: one that is refused here must not use up another's.
+local breaker = read_breaker()
+local broken = breaker_wait(breaker, now)
+if broken > 0 then return waits('held', broken, 'upstream') end
 local probed = {}
 for _, scope in ipairs({ 'account', 'model:' .. g.model }) do
   local h = read_hold(scope)
@@ -86,6 +90,7 @@ end
 for _, scope in ipairs(probed) do
   redis.call('HSET', hold_key(scope), 'probe', token, 'probe_until', int(now + longest + 5000))
 end
+if breaker.since then redis.call('HSET', breaker_key, 'probe', token, 'probe_until', int(now + longest + 5000)) end
 
 local a = open_attempt(g, token, worker, now)
 redis.call('HSET', g.key, 'token', token, 'worker', worker)

@@ -17,6 +17,8 @@ export interface Keys {
   readonly sweep: string;
   /** Why nothing starts for a while; expires with the brake. */
   readonly brake: string;
+  /** Failures in a row of reaching the upstream, and the probe while it is open. */
+  readonly breaker: string;
   /** Calls that may run at once over all live workers. */
   readonly slots: string;
   /** How long the last 50 calls that gave a song took, ms. */
@@ -51,6 +53,7 @@ export function keysOf(prefix: string): Keys {
     apiKeys: `${root}api-keys`,
     generation: (id) => `${root}g:${id}`,
     list: (project, status) => (status ? `${root}l:${project}:${status}` : `${root}l:${project}`),
+    breaker: `${root}breaker`,
     worker: (id) => `${root}w:${id}`,
     hold: (scope) => `${root}hold:${scope}`,
     idempotency: (hash) => `${root}i:${hash}`,

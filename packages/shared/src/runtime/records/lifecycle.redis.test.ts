@@ -130,6 +130,8 @@ describe('the life of a generation', () => {
         waitReason: 'backoff',
         hold: null,
         firstProbeMs: 1000,
+        gaveUp: false,
+        breaker: { firstMs: 1000, longestMs: 1000 },
         ...limits,
       });
       expect(answer).toMatchObject({ outcome: 'released', status: round === 0 ? 'queued' : 'needs_review' });

@@ -79,7 +79,7 @@ class Real {
 
 function plain(answer: unknown): unknown {
   const durations = (key: string, value: unknown) =>
-    ['ms', 'delayMs', 'heldMs'].includes(key) ? Number(value) > 0 : value;
+    ['ms', 'delayMs', 'heldMs', 'openMs'].includes(key) ? Number(value) > 0 : value;
   return JSON.parse(JSON.stringify(answer ?? null, durations));
 }
 
@@ -217,6 +217,7 @@ function release(input: {
     const answer = await real.run(input.twice, () =>
       real.records.release(record.id, attempt?.token ?? 'unknown', kind, {
         ...{ hold, firstProbeMs: HOUR, delayMs: input.delayed ? HOUR : 0, ...LIMITS },
+        breaker: { firstMs: HOUR, longestMs: HOUR },
       }),
     );
     if (!attempt || record.erased) {
@@ -226,7 +227,7 @@ function release(input: {
     model.release(record, attempt, { kind, delayed: input.delayed, hold, limits: LIMITS });
     expect(plain(answer)).toEqual({
       ...{ outcome: 'released', status: record.status, run: record.run, lifted: attempt.lifted },
-      ...{ delayMs: record.early, heldMs: model.holds.has('account') },
+      ...{ delayMs: record.early, heldMs: model.holds.has('account'), openMs: model.breaker.since !== null },
     });
   });
 }
@@ -288,7 +289,6 @@ function erase(input: { record: number; twice: boolean }): Step {
   });
 }
 
-function feed(input: { worker: number; most: number }): Step {
 /** An hour later: every settled record is packed into one string. Nobody may notice. */
 function pack(input: { most: number }): Step {
   return new Step('retain', input, always, async (_model, real) => {
@@ -296,6 +296,7 @@ function pack(input: { most: number }): Step {
   });
 }
 
+function feed(input: { worker: number; most: number }): Step {
   return new Step('feed', input, always, async (model, real) => {
     const worker = WORKERS[input.worker]!;
     const fed = await feedWindow(real.store, { worker, leaseMs: LEASE_MS, most: input.most });
@@ -324,6 +325,7 @@ function probe(input: { twice: boolean }): Step {
     const scopes = await real.run(input.twice, async () => (await probeHoldsNow(real.store)).sort());
     expect(scopes).toEqual([...model.holds.keys()].sort());
     for (const hold of model.holds.values()) hold.due = true;
+    if (model.breaker.since !== null) model.breaker.due = true;
   });
 }
 
@@ -346,6 +348,10 @@ function later(input: { what: 'delay' | 'day' | 'probe' | 'worker' | 'lease'; re
         if (hold.probe === null) continue;
         await redis.hset(keys.hold(scope), 'probe_until', '1');
         hold.expired = true;
+      }
+      if (model.breaker.probe !== null) {
+        await redis.hset(keys.breaker, 'probe_until', '1');
+        model.breaker.expired = true;
       }
     }
     if (input.what === 'worker') {
@@ -374,6 +380,7 @@ async function compare(model: RecordModel, real: Real): Promise<void> {
   for (const [project, status] of lists) pipeline.zrange(keys.list(project, status), '0', '-1');
   pipeline.hgetall(`${keys.root}fair`);
   pipeline.smembers(`${keys.root}holds`);
+  pipeline.hmget(keys.breaker, 'failures', 'since', 'probe');
   for (const key of KEYS) pipeline.hget(keys.idempotency(key), 'id');
   const replies = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
     if (error) throw error;
@@ -429,6 +436,10 @@ async function compare(model: RecordModel, real: Real): Promise<void> {
   const fair = Object.entries(next<Record<string, string>>()).filter(([field]) => field.startsWith('n:'));
   expect(Object.fromEntries(fair), 'fairness counters').toEqual(counts);
   expect(next<string[]>().sort(), 'holds').toEqual([...model.holds.keys()].sort());
+  const [failures, since, prober] = next<(string | null)[]>();
+  expect([Number(failures ?? 0), since !== null, prober], 'breaker').toEqual([
+    ...[model.breaker.failures, model.breaker.since !== null, model.breaker.probe],
+  ]);
   for (const key of KEYS) expect(next<string | null>(), key).toBe(model.keys.get(key)?.id ?? null);
 }
 
@@ -480,6 +491,7 @@ const steps = [
   fc.record({ record: few, call: fc.option(mostlyNewest, { freq: 4 }), twice }).map(publish),
   fc.record({ record: few, twice }).map(cancel),
   fc.record({ record: few, twice }).map(erase),
+  fc.record({ most: fc.integer({ min: 1, max: 3 }) }).map(pack),
   fc.record({ worker, most: fc.nat(3) }).map(feed),
   ...[beating, beating],
   fc.record({ twice }).map(probe),
@@ -491,7 +503,6 @@ const plainly = { record: 0, twice: true };
 const walk = {
   accept: (policy = 0) =>
     accept({ ...{ project: 0, priority: 1, model: 0, policy, key: null, fingerprint: 0 }, twice: true }),
-  fc.record({ most: fc.integer({ min: 1, max: 3 }) }).map(pack),
   alive: () => beats({ worker: 0, leaves: false, twice: true }),
   dead: () => later({ what: 'worker', record: 0, worker: 0 }),
   claim: (by = 0, lowered = false, record = 0) => claim({ record, worker: by, old: false, lowered, twice: true }),
@@ -580,6 +591,14 @@ const WALKS: Readonly<Record<string, readonly Step[]>> = {
       walk.dead(),
       walk.claim(1, true),
     ],
+  ],
+  'an upstream out of reach': [
+    ...[walk.accept(), walk.alive()],
+    ...Array.from({ length: 5 }, () => [walk.claim(), walk.release('not_sent')]).flat(),
+    ...[walk.claim(), probe({ twice: true }), walk.claim(), walk.accept(), walk.claim(), walk.cancel()],
+    // The probe finds nobody, the next one is never heard of, and the one after it brings a song.
+    ...[walk.release('not_sent'), probe({ twice: true }), walk.accept(), walk.claim()],
+    ...[later({ what: 'probe', record: 0, worker: 0 }), walk.accept(), walk.claim(), walk.publish()],
   ],
   'an answer found on disk': [
     ...[walk.accept(), walk.claim(1), walk.claim(2), walk.release('not_sent'), walk.answered(1), walk.claim(1)],

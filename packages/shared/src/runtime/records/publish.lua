@@ -2,7 +2,7 @@
 publish: a song is stored and committed. At most one is ever published; another one is a spare.
 keys:   1 root of our keys
 args:   1 id  2 token  3 worker  4 song as JSON  5 upstream's answer as JSON ('' none)
-answer: published | spare | gone, then 1 if an account hold was lifted
+answer: published | spare | gone, then 1 if an account hold was lifted or the breaker closed
 twice:  the same token answers as before and changes nothing
 arrows: processing -> succeeded, queued -> succeeded
 ]]
@@ -10,6 +10,7 @@ arrows: processing -> succeeded, queued -> succeeded
 -- @include waiting.lua
 -- @include attempt.lua
 -- @include holds.lua
+-- @include breaker.lua
 local id, token, worker, song, upstream = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local g = load(id)
 if not g then return { 'gone', '0' } end
@@ -28,6 +29,10 @@ for _, scope in ipairs(a.found and {} or { 'account', 'model:' .. g.model }) do
     a.lifted = true
     save_attempt(g, a)
   end
+end
+if not a.found and reached(a) then
+  a.lifted = true
+  save_attempt(g, a)
 end
 local lifted = a.lifted and '1' or '0'
 redis.call('SADD', root .. 'models-that-worked', g.model)

@@ -8,6 +8,7 @@ const answeredScript = loadScript('answered');
 export interface PublishAnswer {
   /** `gone`: the generation was erased meanwhile, so its files have nobody left to own them. */
   readonly outcome: 'published' | 'spare' | 'gone';
+  /** A hold was lifted, or the breaker closed: starts may go on at once. */
   readonly lifted: boolean;
 }
 

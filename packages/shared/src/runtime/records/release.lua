@@ -4,8 +4,10 @@ keys:   1 root of our keys
 args:   1 id  2 token  3 outcome  4 charge  5 counts toward  6 error code  7 message  8 upstream's answer as JSON ('' none)
         9 ms until it may start again  10 why it waits  11 hold: scope ('' none)  12 hold: first probe after ms
         13 ms of rate limiting after which the run fails (0 = never)  14 MAX_ATTEMPTS  15 MAX_UNKNOWN_CHARGES
-        16 1 if the answer proves that key and balance are good
+        16 1 if the answer proves that key and balance are good  17 upstream: reached | not_reached | unclear
+        18 breaker: first probe after ms  19 breaker: longest wait between probes in ms
 answer: status now, run, ms until it may start again, ms until the account's next probe (0 = not held), 1 if a hold was lifted
+        or the breaker closed, ms until the breaker's next probe (0 = closed)
         gone (no record, or the token is not known)
 twice:  an attempt is closed once; the answer is read from the record, so it is the same again
 arrows: processing -> queued, processing -> failed, processing -> needs_review
@@ -15,11 +17,13 @@ arrows: processing -> queued, processing -> failed, processing -> needs_review
 -- @include attempt.lua
 -- @include verdict.lua
 -- @include holds.lua
+-- @include breaker.lua
 local id, token, outcome, charge = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local v = { counts = ARGV[5], charge = charge, error = ARGV[6], message = ARGV[7], upstream = ARGV[8] }
 local delay, reason, scope, probe_after = tonumber(ARGV[9]), ARGV[10], ARGV[11], tonumber(ARGV[12])
 local give_up, limits = tonumber(ARGV[13]), { max_attempts = tonumber(ARGV[14]), max_unknown = tonumber(ARGV[15]) }
 local proves = ARGV[16] == '1'
+local reach, first_probe, longest_wait = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19])
 local g = load(id)
 if not g then return { 'gone' } end
 local a = attempt_of(g, token)
@@ -29,7 +33,9 @@ local now = clock()
 local function report()
   local h = read_hold('account')
   local wait = math.max(tonumber(redis.call('HGET', g.key, 'not_before') or '0') - now, 0)
-  return { g.status, int(g.run), int(wait), int(h and math.max(h.next_probe_at - now, 1) or 0), a.lifted and '1' or '0' }
+  local b = read_breaker()
+  return { g.status, int(g.run), int(wait), int(h and math.max(h.next_probe_at - now, 1) or 0), a.lifted and '1' or '0',
+    int(b.since and math.max(b.next_probe_at - now, 1) or 0) }
 end
 
 -- Closed before: by this very call, or as dead while its worker was silent. What is known now is better.
@@ -50,6 +56,12 @@ for _, each in ipairs({ 'account', 'model:' .. g.model }) do
       save_attempt(g, a)
     else probe_unclear(h, now) end
   end
+end
+if reach == 'not_reached' then not_reached(a, v.message, first_probe, longest_wait, now)
+elseif reach == 'unclear' then learnt_nothing(a, now)
+elseif reached(a) then
+  a.lifted = true
+  save_attempt(g, a)
 end
 if scope ~= '' then set_hold(scope, g.id, v.error, v.message, probe_after, now) end
 

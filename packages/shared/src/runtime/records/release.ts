@@ -10,7 +10,7 @@ const script = loadScript('release');
 const GIVE_UP_RATE_LIMITED_MS = 24 * 3_600_000;
 
 /** What proves that key and balance are good: the upstream judged or worked on the request itself. */
-const PROVES_ACCOUNT: ReadonlySet<OutcomeKind> = new Set([
+export const PROVES_ACCOUNT: ReadonlySet<OutcomeKind> = new Set([
   'invalid_request',
   'content_rejected',
   'output_rejected',
@@ -18,6 +18,9 @@ const PROVES_ACCOUNT: ReadonlySet<OutcomeKind> = new Set([
   'too_large',
   'unusable_audio',
 ]);
+
+/** Calls that did not get through, as far as the breaker is concerned: no connection, no answer, or a broken one. */
+const NOT_REACHED: ReadonlySet<OutcomeKind> = new Set(['not_sent', 'unknown_failure', 'timeout']);
 
 export interface ReleaseInput extends Limits {
   readonly id: string;
@@ -31,6 +34,10 @@ export interface ReleaseInput extends Limits {
   /** `account` or `model:<name>` when the answer holds one of them. */
   readonly hold: string | null;
   readonly firstProbeMs: number;
+  /** We hung up ourselves, so the end of the call says nothing about the upstream. */
+  readonly gaveUp: boolean;
+  /** First and longest wait between probes while the breaker is open. */
+  readonly breaker: { readonly firstMs: number; readonly longestMs: number };
 }
 
 export type ReleaseAnswer =
@@ -41,7 +48,10 @@ export type ReleaseAnswer =
       readonly delayMs: number;
       /** Until the next probe of a held account; 0 = not held. */
       readonly heldMs: number;
+      /** A hold was lifted, or the breaker closed: starts may go on at once. */
       readonly lifted: boolean;
+      /** Until the breaker's next probe; 0 = closed. */
+      readonly openMs: number;
     }
   | { readonly outcome: 'gone' };
 
@@ -67,6 +77,9 @@ export async function releaseGeneration(store: RecordStore, input: ReleaseInput)
       input.maxAttempts,
       input.maxUnknownCharges,
       PROVES_ACCOUNT.has(input.kind) ? '1' : '0',
+      input.gaveUp ? 'unclear' : NOT_REACHED.has(input.kind) ? 'not_reached' : 'reached',
+      Math.ceil(input.breaker.firstMs),
+      Math.ceil(input.breaker.longestMs),
     ]),
   );
   if (reply[0] === 'gone') return { outcome: 'gone' };
@@ -77,5 +90,6 @@ export async function releaseGeneration(store: RecordStore, input: ReleaseInput)
     delayMs: Number(reply[2]),
     heldMs: Number(reply[3]),
     lifted: reply[4] === '1',
+    openMs: Number(reply[5]),
   };
 }

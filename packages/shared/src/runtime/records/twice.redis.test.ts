@@ -48,6 +48,19 @@ const claimed = async (records: TestRecords) => {
   await records.alive('w1');
   await records.claimed(G, { token: 't1' });
 };
+const outOfReach = async (records: TestRecords) => {
+  await accepted(records);
+  await records.alive('w1');
+  for (let n = 0; n < 5; n++) {
+    await records.claimed(G, { token: `n${n}` });
+    await records.release(G, `n${n}`, 'not_sent');
+  }
+};
+const outOfReachProbing = async (records: TestRecords) => {
+  await outOfReach(records);
+  await probeHoldsNow(records.store);
+  await records.claimed(G, { token: 'probe' });
+};
 const dead = async (records: TestRecords) => {
   await claimed(records);
   await records.dead('w1');
@@ -129,6 +142,15 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     },
   ],
   claim: [
+    { title: 'out of reach', before: outOfReach, run: (records) => records.claim(G, { token: 't9' }) },
+    {
+      title: 'the probe',
+      before: async (records) => {
+        await outOfReach(records);
+        await probeHoldsNow(records.store);
+      },
+      run: (records) => records.claim(G, { token: 't9' }),
+    },
     { title: 'a first call', before: accepted, run: (records) => records.claim(G, { token: 't1' }) },
     {
       title: 'a second call of the run',
@@ -239,6 +261,16 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     { title: 'gone', run: ({ store }) => markAnswered(store, { id: G, token: 't1', upstream }) },
   ],
   release: [
+    {
+      title: 'a probe out of reach',
+      before: outOfReachProbing,
+      run: (records) => records.release(G, 'probe', 'not_sent'),
+    },
+    {
+      title: 'a probe that is answered',
+      before: outOfReachProbing,
+      run: (records) => records.release(G, 'probe', 'rate_limited'),
+    },
     ...kinds.map((kind) => ({ title: `after ${kind}`, before: claimed, run: release(kind) })),
     ...kinds.map((kind) => ({
       title: `after ${kind}, with a delay and the last budgets`,
@@ -286,6 +318,7 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     { title: 'gone', run: release('timeout') },
   ],
   publish: [
+    { title: 'a probe’s song', before: outOfReachProbing, run: (records) => records.publish(G, 'probe') },
     { title: 'the first answer', before: claimed, run: (records) => records.publish(G, 't1') },
     {
       title: 'the first answer, with what the upstream said',
@@ -409,6 +442,7 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
       run: async ({ store }) => (await probeHoldsNow(store)).sort(),
     },
     { title: 'no hold', run: ({ store }) => probeHoldsNow(store) },
+    { title: 'an open breaker', before: outOfReach, run: ({ store }) => probeHoldsNow(store) },
   ],
   erase: [
     {
@@ -483,7 +517,10 @@ async function stateOf(prefix: string): Promise<Record<string, unknown>> {
             ? (await direct.smembers(name)).sort()
             : type === 'stream'
               ? (await direct.xrange(name, '-', '+')).map(([, fields]) => fields)
-              : await direct.get(name),
+              : type === 'list'
+                ? // Durations: how many there are.
+                  await direct.llen(name)
+                : await direct.get(name),
     );
   }
   return state;
@@ -498,7 +535,7 @@ function pairsOf(flat: string[]): string[] {
 function withoutTimes(value: unknown): unknown {
   const text = JSON.stringify(value ?? null)
     .replaceAll(/(?<!\d)1\d{12}(\d{3})?(?!\d)/g, '0')
-    .replaceAll(/"(ms|delayMs|heldMs)":[1-9]\d*/g, '"$1":1');
+    .replaceAll(/"(ms|delayMs|heldMs|openMs)":[1-9]\d*/g, '"$1":1');
   return JSON.parse(text);
 }
 

@@ -58,6 +58,7 @@ async function readLine({ redis, keys }: RecordStore, record: GenerationRecord) 
     .pttl(keys.bull('limiter'))
     .hmget(keys.hold('account'), 'reason', 'next_probe_at')
     .hmget(keys.hold(`model:${record.request.model}`), 'reason', 'next_probe_at')
+    .hmget(keys.breaker, 'reason', 'next_probe_at')
     .zrevrange(keys.workers, 0, 0, 'WITHSCORES')
     .get(keys.brake)
     .pttl(keys.brake)
@@ -81,7 +82,7 @@ async function readLine({ redis, keys }: RecordStore, record: GenerationRecord) 
     ...{ max: Number(max ?? Number.MAX_SAFE_INTEGER), windowMs: Number(windowMs ?? 0) },
     ...{ used: Number(next<string | null>() ?? 0), endsMs: Math.max(next<number>(), 0) },
   };
-  const [account, model] = [next<(string | null)[]>(), next<(string | null)[]>()];
+  const [account, model, breaker] = [next<(string | null)[]>(), next<(string | null)[]>(), next<(string | null)[]>()];
   const seenMs = Number(next<string[]>()[1] ?? 0);
   const brake = { reason: next<string | null>(), ms: Math.max(next<number>(), 0) };
   const slots = Number(next<string | null>() ?? 0);
@@ -92,13 +93,13 @@ async function readLine({ redis, keys }: RecordStore, record: GenerationRecord) 
     position: inWindow !== null ? inWindow + 1 : ready !== null ? waitsInWindow + ready + 1 : null,
     waiting: waitsInWindow + waitsInReady,
     flow: { callsMs, slots, running, rate },
-    ...{ paused: paused !== null, account, model, seenMs, brake },
+    ...{ paused: paused !== null, account, model, breaker, seenMs, brake },
   };
 }
 
 /** Everything that stops it now, each under its word. */
 function causesOf(record: GenerationRecord, line: Line, leaseMs: number): ReadonlyMap<Blocker, Cause> {
-  const { nowMs, position, flow, account, model, brake } = line;
+  const { nowMs, position, flow, account, model, breaker, brake } = line;
   const causes = new Map<Blocker, Cause>();
   const add = (by: Blocker, untilMs: number | null, reason: string | null = null) => {
     if (!causes.has(by)) causes.set(by, { untilMs, reason });
@@ -107,6 +108,7 @@ function causesOf(record: GenerationRecord, line: Line, leaseMs: number): Readon
   if (line.paused) add('paused', null, 'an operator paused the queue');
   if (account[1]) add('account', Number(account[1]), account[0] ?? null);
   if (model[1]) add('model', Number(model[1]), model[0] ?? null);
+  if (breaker[1]) add('upstream', Number(breaker[1]), breaker[0] ?? null);
   if (line.seenMs + leaseMs <= nowMs) add('no_worker', null, 'no worker is alive');
   // Without a time: an answer of an earlier run waits for storage.
   if (waitReason === 'storage' && notBeforeMs === null) add('storage', null);
