@@ -12,7 +12,8 @@ const TICK_MICROS = 10_000;
 
 /**
  * Processor time that these processes have used so far, in µs, children not included (proc_pid_stat(5));
- * null without /proc. Other work on the machine slows a rate down but hardly changes this.
+ * null without /proc. Other work on the machine changes this less than a rate, but on a virtual machine
+ * time that the host took away counts here too.
  */
 export function cpuTimeOf(pids: readonly number[]): number | null {
   let ticks = 0;

@@ -70,4 +70,14 @@ it('the page tells floor, ours, ratio and aim of each result, and the machine on
   expect(page).toContain('| accepting (`one`) | 1,000: less | 900 | **0.90** |  | 100 → 150 µs | ≥ 0.8 | yes |');
   expect(page).toContain('| accepting (`two`) | 1,000: less | 500 | **0.50** |  | 100 → 150 µs | ≥ 0.8 | not yet |');
   expect(page.match(/Machine: a, 2 cores, 4 GiB/g)).toHaveLength(1);
+  expect(page).toContain('| `one`, `two` | 0.2 | below |');
+});
+
+it('the page has as many cells in every row of a table as in its head', () => {
+  const lines = benchmarksPage({ one: result('one', 900) }).split('\n');
+  const widths = lines.map((line) => (line.startsWith('|') ? line.split('|').length : 0));
+  for (const [at, width] of widths.entries()) {
+    if (width > 0 && widths[at - 1]! > 0) expect(width, lines[at]).toBe(widths[at - 1]);
+  }
+  expect(widths.filter((width) => width > 0)).toHaveLength(6);
 });

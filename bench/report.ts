@@ -16,7 +16,7 @@ Written by \`npm run bench\`; do not edit. Each speed is held against a floor: t
 
 ${table(['what', 'floor', 'Songmill', 'ratio', 'ratio by round', 'processor time', 'aim', 'reached'], results.map(row))}
 
-Speeds are per second: the median of ${FULL.rounds} rounds. The ratio of bytes is the aim over what was measured. Processor time is what server and Redis together use for one request or song, floor → Songmill; other work on the machine hardly moves it.
+Speeds are per second: the median of ${FULL.rounds} rounds. The ratio of bytes is the aim over what was measured. Processor time is what server and Redis together use for one request or song, floor → Songmill; other work on the machine moves it less than the rates where little waits for the disk.
 
 ## What was measured
 
@@ -34,6 +34,7 @@ ${table(
     first.at,
     `\`${first.commit}\``,
     ids.join(', '),
+    first.loadBefore.toFixed(1),
     machines.length > 1 ? `machine ${machines.findIndex((one) => same(one, first.machine)) + 1}` : 'below',
   ]),
 )}
