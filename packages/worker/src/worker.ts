@@ -88,7 +88,7 @@ export async function startWorker({ settings, logger, readKey }: WorkerDeps): Pr
   let stopped: Promise<void> | null = null;
   const stop = async () => {
     await stopAll([feeder, repairs]);
-    await drain(watchdog, settings.SHUTDOWN_GRACE_MS, giveUp);
+    await drain([watchdog], settings.SHUTDOWN_GRACE_MS, giveUp);
     await adopting;
     await stopAll([watchdog, heartbeat, health, upstream, journal, storage]);
     await queue.close();
