@@ -14,7 +14,10 @@ export interface Journal extends Part {
   readonly folder: string;
   /** Where the answer of an attempt is spooled. */
   pathOf(token: string): string;
-  /** Resolves when the line would survive a power cut. Lines written together share one sync. */
+  /**
+   * Resolves when the line would survive a power cut; lines written together share one sync. `settled` is
+   * only written, not synced: what it says stands in Redis or in storage too.
+   */
   write(line: JournalLine): Promise<void>;
 }
 
@@ -33,7 +36,7 @@ export async function openJournal(spoolDir: string, workerId: string): Promise<J
     write(line) {
       if (line.event === 'settled') unsettled.delete(line.token);
       else unsettled.add(line.token);
-      return append(`${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`);
+      return append(`${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`, line.event !== 'settled');
     },
     stop() {
       closed ??= (async () => {
@@ -47,8 +50,8 @@ export async function openJournal(spoolDir: string, workerId: string): Promise<J
 }
 
 /** Appends and syncs; while one sync runs, what arrives waits for the next one together. */
-function groupCommit(file: FileHandle): (text: string) => Promise<void> {
-  let waiting: { text: string; done: () => void; failed: (error: unknown) => void }[] = [];
+function groupCommit(file: FileHandle): (text: string, sync: boolean) => Promise<void> {
+  let waiting: { text: string; sync: boolean; done: () => void; failed: (error: unknown) => void }[] = [];
   let flushing = false;
   const flush = async () => {
     flushing = true;
@@ -57,7 +60,7 @@ function groupCommit(file: FileHandle): (text: string) => Promise<void> {
       waiting = [];
       try {
         await file.write(group.map((each) => each.text).join(''));
-        await file.datasync();
+        if (group.some((each) => each.sync)) await file.datasync();
         for (const each of group) each.done();
       } catch (error) {
         for (const each of group) each.failed(error);
@@ -65,9 +68,9 @@ function groupCommit(file: FileHandle): (text: string) => Promise<void> {
     }
     flushing = false;
   };
-  return (text) =>
+  return (text, sync) =>
     new Promise((done, failed) => {
-      waiting.push({ text, done, failed });
+      waiting.push({ text, sync, done, failed });
       if (!flushing) void flush();
     });
 }
