@@ -10,7 +10,7 @@ try {
   const settings = parseConfig(process.env);
   const logger = createLogger('api', settings.LOG_LEVEL);
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  const storage = await openStorage(settings.STORAGE_URL);
+  const storage = await openStorage(settings.STORAGE_URL, settings);
   const api = await startApi({ settings, logger, storage, terminal: process.stderr.isTTY ? say : null });
   logger.info({ url: api.url }, 'listening');
   // A second signal ends the process at once; so does a drain that takes too long.

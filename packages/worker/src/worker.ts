@@ -50,7 +50,7 @@ export async function startWorker({ settings, logger, readKey }: WorkerDeps): Pr
   const records = openRecordStore(redis, settings.REDIS_PREFIX);
   const queue = openQueue('generate', redis, settings.REDIS_PREFIX);
   queue.on('error', (error) => log.warn({ err: error }, 'queue'));
-  const storage = await openStorage(settings.STORAGE_URL);
+  const storage = await openStorage(settings.STORAGE_URL, settings);
   const journal = await openJournal(settings.SPOOL_DIR, workerId);
   const upstream = openUpstream({
     baseUrl: settings.UPSTREAM_BASE_URL,

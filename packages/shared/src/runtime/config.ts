@@ -16,6 +16,9 @@ export class ConfigError extends Error {
 
 export const EXIT_BAD_SETTINGS = 78;
 
+/** Without them nobody gets into an object store. */
+const STORE_KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] as const;
+
 /**
  * Parses the environment once. Pure but for MODELS_FILE and the `_FILE` variants of secrets, which it reads.
  *
@@ -47,7 +50,8 @@ export function parseConfig(
   }
   const parsed = settingsSchema.safeParse(given);
   for (const issue of parsed.error?.issues ?? []) faults.push(`${issue.path.join('.')}: ${issue.message}`);
-  for (const name of required) {
+  const needed = /^s3:/i.test(given['STORAGE_URL'] ?? '') ? [...required, ...STORE_KEYS] : required;
+  for (const name of needed) {
     const missing = given[name] === undefined && !faults.some((fault) => fault.startsWith(name));
     if (missing) faults.push(`${name}: required`);
   }

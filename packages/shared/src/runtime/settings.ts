@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ModelTable, MODELS } from '../contract/models.ts';
 import { UNKNOWN_CHARGE_POLICIES } from '../contract/words.ts';
+import { parseS3Url } from './storage/s3-url.ts';
 import { priceSchema } from './models.ts';
 
 /**
@@ -41,6 +42,10 @@ const jsonOf = <Value extends z.ZodType>(values: Value) =>
       }
     })
     .pipe(z.record(z.string(), values));
+const storageUrl = z.string().superRefine((text, check) => {
+  const fault = /^s3:/i.test(text) ? parseS3Url(text) : /^file:/i.test(text) ? null : 'begins with file: or s3:';
+  if (typeof fault === 'string') check.addIssue({ code: 'custom', message: fault });
+});
 const header = z.string().regex(/^[\x21-\x7e]+$/, 'visible ASCII characters only');
 
 export const settingsSchema = z.object({
@@ -138,7 +143,20 @@ export const settingsSchema = z.object({
     .default(60_000)
     .meta({ group: 'Retries', about: 'first probe after a hold; doubles to one hour' }),
 
-  STORAGE_URL: url(['file:']).default('file:./data/songs').meta({ group: 'Storage', about: 'file: folder' }),
+  STORAGE_URL: storageUrl.default('file:./data/songs').meta({
+    group: 'Storage',
+    about: '`file:` folder or `s3://bucket/prefix?endpoint=…&region=…`, addressed in path style',
+  }),
+  AWS_ACCESS_KEY_ID: header.optional().meta({
+    group: 'Storage',
+    secret: true,
+    about: 'required with an s3: STORAGE_URL',
+  }),
+  AWS_SECRET_ACCESS_KEY: header.optional().meta({
+    group: 'Storage',
+    secret: true,
+    about: 'required with an s3: STORAGE_URL',
+  }),
   STORAGE_MIN_FREE_BYTES: integer(0, Number.MAX_SAFE_INTEGER)
     .default(268_435_456)
     .meta({ group: 'Storage', about: 'below it no paid call starts' }),

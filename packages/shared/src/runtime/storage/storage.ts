@@ -3,6 +3,8 @@ import type { Part } from '../lifecycle.ts';
 import type { Song } from '../records/types.ts';
 import { openFileStorage } from './file-storage.ts';
 import { fileFolder } from './file-url.ts';
+import { parseS3Url } from './s3-url.ts';
+import { StorageError } from './storage-error.ts';
 
 /** Which song a generation has: the one fact that outlives Redis. Written once, never changed. */
 export interface Commit {
@@ -50,12 +52,27 @@ export interface Storage extends Part {
   stop(): Promise<void>;
 }
 
+/** Settings that only an object store needs. */
+export interface StoreKeys {
+  readonly AWS_ACCESS_KEY_ID?: string | undefined;
+  readonly AWS_SECRET_ACCESS_KEY?: string | undefined;
+}
+
 /**
- * Opens the storage that a `STORAGE_URL` names and makes its folder when it is missing.
+ * Opens the storage that a `STORAGE_URL` names. A folder is made when it is missing; a bucket has to be there.
  *
- * @param url the setting as written: `file:./relative`, `file:/absolute` or `file:///absolute`
+ * @param url the setting as written: `file:./relative`, `file:/absolute`, `file:///absolute` or
+ *   `s3://bucket/prefix?endpoint=…&region=…`
  * @throws StorageError when it cannot be opened
  */
-export async function openStorage(url: string): Promise<Storage> {
-  return openFileStorage(fileFolder(url));
+export async function openStorage(url: string, keys: StoreKeys = {}): Promise<Storage> {
+  if (!/^s3:/i.test(url)) return openFileStorage(fileFolder(url));
+  const place = parseS3Url(url);
+  if (typeof place === 'string') throw new StorageError('unavailable', `STORAGE_URL: ${place}`);
+  // Loaded only for those who use it.
+  const { openS3Storage } = await import('./s3-storage.ts');
+  return openS3Storage(place, {
+    accessKeyId: keys.AWS_ACCESS_KEY_ID ?? '',
+    secretAccessKey: keys.AWS_SECRET_ACCESS_KEY ?? '',
+  });
 }
