@@ -108,6 +108,20 @@ describe('GET /v1/generations/{id}/audio', requires('redis-server|valkey-server'
     expect([gone.status, (await problemOf(gone)).code]).toEqual([410, 'gone']);
   });
 
+  it('a song that expired is gone even before its file is, and even for who has it cached', async () => {
+    const { id } = await generationOf(await fixture.post('/v1/generations', ASK));
+    await publish(fixture, id, SONG);
+    const aMonthAgo = Date.now() - 30 * 86_400_000;
+    await fixture.store.redis.hset(fixture.store.keys.generation(id), 'finished_at', aMonthAgo);
+    const gone = await fixture.call(`/v1/generations/${id}/audio`, { headers: { 'if-none-match': '*' } });
+    expect([gone.status, (await problemOf(gone)).code]).toEqual([410, 'gone']);
+    const never = await fixture.another({}, { RESULT_TTL_DAYS: '0' });
+    const headers = { authorization: `Bearer ${KEY}` };
+    expect((await fetch(`${never.url}/v1/generations/${id}/audio`, { headers })).status).toBe(200);
+    const record = await generationOf(await fetch(`${never.url}/v1/generations/${id}`, { headers }));
+    expect(record.expires_at).toBeNull();
+  });
+
   it('a name from custom_id is safe in every header and on every disk', async () => {
     const custom_id = '../../Lied "№1"; 夏.mp3';
     const { id } = await generationOf(await fixture.post('/v1/generations', { ...ASK, custom_id }));

@@ -1,4 +1,5 @@
 import { pipeline } from 'node:stream/promises';
+import { audioExpiresMs, rfc3339 } from '@songmill/shared/runtime/records/present';
 import type { Song } from '@songmill/shared/runtime/records/types';
 import type { ApiContext, Call } from '../context.ts';
 import { ClientGone, ProblemError } from '../errors.ts';
@@ -16,6 +17,9 @@ export const getAudio = withReadable(async (ctx, call, record) => {
   if (song === null || status !== 'succeeded') {
     throw new ProblemError('audio_not_ready', `there is no song: the generation is ${status}`);
   }
+  const expires = audioExpiresMs(record, ctx.settings.RESULT_TTL_DAYS);
+  if (expires !== null && expires <= Date.now())
+    throw new ProblemError('gone', `the song expired at ${rfc3339(expires)}`);
   const { headers } = call.req;
   const tag = `"${song.sha256}"`;
   const described = {
@@ -57,7 +61,7 @@ async function openSong(ctx: ApiContext, song: Song, range: { start: number; end
       cause: error,
     });
   }
-  if (file === null) throw new ProblemError('gone', 'the song was deleted');
+  if (file === null) throw new ProblemError('gone', 'the song was removed');
   return file;
 }
 

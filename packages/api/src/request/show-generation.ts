@@ -10,13 +10,17 @@ const SOMEWHERE = { position: null, eta_seconds: null, blocked_by: null, blocked
 /** The record as answers show it, with its place in line. */
 export async function showGeneration(ctx: ApiContext, record: GenerationRecord): Promise<Generation> {
   const queue = await waitInfo(ctx.store, record, ctx.settings.WORKER_LEASE_MS);
-  return presentGeneration(record, { publicUrl: ctx.settings.PUBLIC_URL ?? null, queue });
+  return presentGeneration(record, { ...presentation(ctx), queue });
 }
 
 /** The record just accepted. Its place is not asked for: it would cost a round trip and be old on arrival. */
 export function showAccepted(ctx: ApiContext, record: GenerationRecord): Generation {
   const waits = record.status === 'queued' || record.status === 'scheduled';
-  return presentGeneration(record, { publicUrl: ctx.settings.PUBLIC_URL ?? null, queue: waits ? SOMEWHERE : null });
+  return presentGeneration(record, { ...presentation(ctx), queue: waits ? SOMEWHERE : null });
+}
+
+function presentation({ settings }: ApiContext) {
+  return { publicUrl: settings.PUBLIC_URL ?? null, resultTtlDays: settings.RESULT_TTL_DAYS };
 }
 
 /** Seconds after which asking again may show something new: 1 to 30. */

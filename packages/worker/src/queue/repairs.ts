@@ -4,6 +4,7 @@ import { findMissingPointers } from '@songmill/shared/runtime/records/feed';
 import type { Part } from '@songmill/shared/runtime/lifecycle';
 import type { WorkerContext } from './context.ts';
 import { every } from './every.ts';
+import { retainDue, retentionAges } from './retention.ts';
 
 const PAGE = 100;
 const LEASE_KEY = 'lease:repairs';
@@ -15,6 +16,7 @@ const LEASE_KEY = 'lease:repairs';
 export function startRepairs(context: WorkerContext): Part {
   const { settings, records, logger, workerId } = context;
   const everyMs = Math.min(Math.max(settings.WORKER_LEASE_MS / 3, 250), 10_000);
+  const ages = retentionAges(settings);
   const work = async () => {
     const key = `${records.keys.root}${LEASE_KEY}`;
     const holder = await records.redis.set(key, workerId, 'PX', Math.ceil(everyMs * 3), 'NX', 'GET');
@@ -22,7 +24,8 @@ export function startRepairs(context: WorkerContext): Part {
     await records.redis.pexpire(key, Math.ceil(everyMs * 3));
     await readdLostPointers(context, 'window');
     await readdLostPointers(context, 'parked');
-    await sweepErased(context);
+    await retainDue(records, ages, everyMs / 2);
+    await sweepErased(context, everyMs / 2);
   };
   return every(everyMs, work, (error) => logger.warn({ err: error }, 'repairs'));
 }
@@ -46,9 +49,15 @@ async function readdLostPointers({ records, queue, logger }: WorkerContext, set:
   }
 }
 
-async function sweepErased({ records, storage }: WorkerContext): Promise<void> {
-  for (const id of await idsToSweep(records, PAGE)) {
-    await storage.remove(id);
-    await forgetSwept(records, id);
-  }
+/** Files of erased records, and songs that were kept long enough. */
+async function sweepErased({ records, storage }: WorkerContext, budgetMs: number): Promise<void> {
+  const end = performance.now() + budgetMs;
+  let ids: string[];
+  do {
+    ids = await idsToSweep(records, PAGE);
+    for (const id of ids) {
+      await storage.remove(id);
+      await forgetSwept(records, id);
+    }
+  } while (ids.length === PAGE && performance.now() < end);
 }

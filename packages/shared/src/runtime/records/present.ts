@@ -7,15 +7,26 @@ export function rfc3339(ms: number): string {
   return new Date(ms).toISOString();
 }
 
+const DAY_MS = 86_400_000;
+
+/**
+ * When the audio of a song goes, in Unix milliseconds; null = never, or there is none.
+ * @param days RESULT_TTL_DAYS
+ */
+export function audioExpiresMs({ status, finishedMs }: GenerationRecord, days: number): number | null {
+  return status === 'succeeded' && finishedMs !== null && days > 0 ? finishedMs + days * DAY_MS : null;
+}
+
 /**
  * A record as answers show it. Pure: the same record gives the same answer.
  *
  * @param publicUrl put before every path when set
+ * @param resultTtlDays RESULT_TTL_DAYS; 0 = never
  * @param queue why and where it waits; null once it does not
  */
 export function presentGeneration(
   record: GenerationRecord,
-  { publicUrl, queue }: { publicUrl: string | null; queue: Generation['queue'] },
+  { publicUrl, resultTtlDays, queue }: { publicUrl: string | null; resultTtlDays: number; queue: Generation['queue'] },
 ): Generation {
   const { request, song } = record;
   const self = `${publicUrl?.replace(/\/$/, '') ?? ''}/v1/generations/${record.id}`;
@@ -29,7 +40,7 @@ export function presentGeneration(
     created_at: rfc3339(record.createdMs),
     started_at: timeOrNull(record.startedMs),
     finished_at: timeOrNull(record.finishedMs),
-    expires_at: null,
+    expires_at: timeOrNull(audioExpiresMs(record, resultTtlDays)),
     request: {
       model: request.model,
       lyrics: request.lyrics,

@@ -25,7 +25,7 @@ const HOUR = 3_600_000;
 const retain = (step: RetentionStep, ageMs = NOW) => retainPage(records.store, { step, ageMs, most: 100 });
 const isPacked = async (id: string) =>
   (await records.store.redis.hkeys(records.store.keys.generation(id)))[0] === 'packed';
-const keptIn = (step: RetentionStep) => records.store.redis.zrange(`${records.store.keys.root}keep:${step}`, 0, -1);
+const keptIn = (step: RetentionStep) => records.store.redis.zrange(`${records.store.keys.root}keep:${step}`, '0', '-1');
 const upstream = { http_status: 200, code: 1026, message: '"quoted": \u0001 \\ 名', trace_id: 'trace' };
 
 /** A generation with much of what a record can hold, that ended as asked for. */
