@@ -59,9 +59,12 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   queue.on('error', onError);
   const hub = startEventHub(events, store.keys.events, logger);
   const pointers = createPointerAdder(queue, logger);
+  const uploadQueue = openQueue('references', redis, settings.REDIS_PREFIX);
+  uploadQueue.on('error', onError);
+  const uploads = createPointerAdder(uploadQueue, logger);
   const auth = createAuthenticator({ store, apiKey: settings.API_KEY, logger });
   const readiness = createReadiness({ store, storage, logger });
-  const ctx: ApiContext = { settings, logger, store, storage, pointers, hub, auth, readiness };
+  const ctx: ApiContext = { settings, logger, store, storage, pointers, uploads, hub, auth, readiness };
   const server = createHttpServer(createRouter(ctx, ROUTES), { ...LIMITS, ...options.limits });
   const stopping = new AbortController();
   let keys: Promise<void> = Promise.resolve();
@@ -72,7 +75,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     { stop: () => close(server, options.graceMs ?? GRACE_MS) },
     { stop: () => keys.catch(() => {}) },
     pointers,
+    uploads,
     { stop: () => queue.close() },
+    { stop: () => uploadQueue.close() },
     { stop: async () => redis.disconnect() },
   ];
   let stopped: Promise<void> | null = null;

@@ -10,11 +10,12 @@ import type { EventHub } from './queue/event-hub.ts';
 import type { PointerAdder } from './queue/pointer-adder.ts';
 import type { Authenticator } from './request/auth.ts';
 
-/** What the API needs of the storage: to read songs, to forget them, and to know that it works. */
+/** What the API needs of the storage: to keep the files of references, to read songs, to forget both, and to know that it works. */
 export interface SongStorage {
   /** Bytes `start` to `end`, both included; null when there is no such song. */
   open(key: string, range?: { start: number; end: number }): Promise<{ stream: Readable; bytes: number } | null>;
-  remove(generationId: string): Promise<void>;
+  store(key: string, sourcePath: string, options?: { readonly withName?: boolean }): Promise<void>;
+  remove(id: string): Promise<void>;
   /** Rejects when songs cannot be stored now. */
   check(): Promise<void>;
 }
@@ -26,6 +27,8 @@ export interface ApiContext {
   readonly store: RecordStore;
   readonly storage: SongStorage;
   readonly pointers: PointerAdder;
+  /** The same for the queue of references. */
+  readonly uploads: PointerAdder;
   readonly hub: EventHub;
   readonly auth: Authenticator;
   readonly readiness: Readiness;

@@ -1,5 +1,6 @@
 import { apiKeyRequestSchema, apiKeySchema } from '@songmill/shared/contract/api-key';
 import { generationRequestSchema, generationSchema } from '@songmill/shared/contract/generation';
+import { referenceSchema } from '@songmill/shared/contract/reference';
 import { modelListSchema } from '@songmill/shared/contract/model';
 import type { ProblemCode, Scope } from '@songmill/shared/contract/words';
 import { z } from 'zod';
@@ -12,8 +13,9 @@ import { cancelGeneration } from './request/cancel-generation.ts';
 import { createGeneration } from './request/create-generation.ts';
 import { deleteGeneration } from './request/delete-generation.ts';
 import { getDocsAsset, getDocsPage, getErrorsPage, getOpenapi } from './request/docs-pages.ts';
-import { generationFormSchema } from './request/form-schema.ts';
+import { generationFormSchema, referenceFormSchema } from './request/form-schema.ts';
 import { getAudio } from './request/get-audio.ts';
+import { createReference } from './request/create-reference.ts';
 import { getGeneration } from './request/get-generation.ts';
 import { listGenerations } from './request/list-generations.ts';
 import { listModels } from './request/list-models.ts';
@@ -22,6 +24,13 @@ import { resolveGeneration, retryGeneration } from './request/reopen-generation.
 
 /** One answer: a JSON shape, or `audio`, `html`, `file` for bytes, or null for none. */
 type AnswerShape = z.ZodType | 'audio' | 'html' | 'file' | null;
+import {
+  deleteReference,
+  getReference,
+  listReferences,
+  referenceQuerySchema,
+  retryReference,
+} from './request/references.ts';
 
 /** A row of the HTTP surface: what is served, to whom, by which function, in which shapes. */
 export interface Route {
@@ -53,6 +62,9 @@ const apiKeyPage = z
   .object({ data: z.array(apiKeySchema), has_more: z.boolean(), next_cursor: z.string().nullable() })
   .meta({ id: 'ApiKeyPage' });
 const liveness = z.object({ status: z.literal('ok') }).meta({ id: 'Liveness' });
+const referencePage = z
+  .object({ data: z.array(referenceSchema), has_more: z.boolean(), next_cursor: z.string().nullable() })
+  .meta({ id: 'ReferencePage' });
 
 const GENERATION = '/v1/generations/{id}';
 
@@ -128,6 +140,64 @@ export const ROUTES: readonly Route[] = [
     ...{ method: 'POST', path: '/v1/api-keys', scope: 'admin', handle: createApiKey },
     ...{ name: 'createApiKey', summary: 'Make an API key; it is shown this once' },
     headers: ['Idempotency-Key'],
+  row({
+    ...{ method: 'POST', path: '/v1/references', scope: 'generate', handle: createReference },
+    ...{ name: 'createReference', summary: 'Upload a voice, an instrumental or a song to refer to' },
+    headers: ['Idempotency-Key'],
+    form: referenceFormSchema,
+    answers: { 202: referenceSchema },
+    problems: ['gone', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused', 'storage_unavailable'],
+  }),
+  row({
+    ...{ method: 'GET', path: '/v1/references', scope: 'read', handle: listReferences },
+    ...{ name: 'listReferences', summary: 'List references, newest first' },
+    query: referenceQuerySchema,
+    answers: { 200: referencePage },
+  }),
+  row({
+    ...{ method: 'GET', path: '/v1/references/{id}', scope: 'read', handle: getReference },
+    ...{ name: 'getReference', summary: 'Read one reference' },
+    answers: { 200: referenceSchema },
+    problems: ['not_found'],
+  }),
+  row({
+    ...{ method: 'DELETE', path: '/v1/references/{id}', scope: 'generate', handle: deleteReference },
+    ...{ name: 'deleteReference', summary: 'Delete a reference and its file' },
+    answers: { 204: null },
+    problems: ['not_found', 'conflict'],
+  }),
+  row({
+    ...{ method: 'POST', path: '/v1/references/{id}/retry', scope: 'generate', handle: retryReference },
+    ...{ name: 'retryReference', summary: 'Upload a settled reference again; it gets new ids' },
+    headers: ['Idempotency-Key'],
+    ...{ json: emptyBodySchema, bodyOptional: true },
+    answers: { 202: referenceSchema },
+    problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
+  }),
+  row({
+    ...{ method: 'GET', path: '/v1/queues', scope: 'operate', handle: listQueues },
+    ...{ name: 'listQueues', summary: 'What waits in each queue, and what stops it' },
+    answers: { 200: queueListSchema },
+  }),
+  row({
+    ...{ method: 'POST', path: '/v1/queues/{name}/pause', scope: 'operate', handle: pauseQueue },
+    ...{ name: 'pauseQueue', summary: 'Start nothing new; what runs goes on' },
+    ...{ json: pauseRequestSchema, bodyOptional: true },
+    answers: { 200: queueSchema },
+    problems: ['not_found', 'body_too_large', 'unsupported_media_type'],
+  }),
+  row({
+    ...{ method: 'POST', path: '/v1/queues/{name}/resume', scope: 'operate', handle: resumeQueue },
+    ...{ name: 'resumeQueue', summary: 'Lift the pause, and probe every hold now' },
+    ...{ json: emptyBodySchema, bodyOptional: true },
+    answers: { 200: queueSchema },
+    problems: ['not_found', 'body_too_large', 'unsupported_media_type'],
+  }),
+  row({
+    ...{ method: 'GET', path: '/v1/workers', scope: 'operate', handle: listWorkers },
+    ...{ name: 'listWorkers', summary: 'The processes that make the calls' },
+    answers: { 200: workerListSchema },
+  }),
     json: apiKeyRequestSchema,
     answers: { 201: apiKeySchema },
     problems: ['gone', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],

@@ -4,6 +4,7 @@ import type { ClientContext, FetchLike } from './request.ts';
 import { ApiKeys } from './resources/api-keys.ts';
 import { Generations } from './resources/generations.ts';
 import { Health } from './resources/health.ts';
+import { References } from './resources/references.ts';
 import { Models } from './resources/models.ts';
 
 export interface SongmillOptions {
@@ -26,6 +27,7 @@ export class Songmill {
   readonly generations: Generations;
   readonly apiKeys: ApiKeys;
   readonly health: Health;
+  readonly references: References;
   readonly models: Models;
 
   /** @throws SongmillError for a url or an apiKey that no request could carry */
@@ -45,6 +47,7 @@ export class Songmill {
     this.health = new Health(context);
     this.models = new Models(context);
   }
+    this.references = new References(context);
 }
 
 function baseUrl(given: string): string {

@@ -35,6 +35,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | null | undefined>>;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as a form instead; every try sends it anew. */
+  readonly form?: FormData;
   readonly headers?: Readonly<Record<string, string | undefined>>;
   /** One key for all tries of the call, which makes a POST safe to repeat. */
   readonly idempotencyKey?: string;
@@ -140,6 +142,7 @@ function requestOf(context: ClientContext, call: Call, signal: AbortSignal): { u
     headers.set('content-type', 'application/json');
     init.body = JSON.stringify(call.body);
   }
+  if (call.form !== undefined) init.body = call.form;
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(call.query ?? {})) if (value != null) query.set(name, value);
   return { url: `${context.url}${call.path}${query.size > 0 ? `?${query.toString()}` : ''}`, init };

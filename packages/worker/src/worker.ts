@@ -16,6 +16,7 @@ import { startFeeder } from './queue/feeder.ts';
 import { startHeartbeat } from './queue/heartbeat.ts';
 import { applyLimits } from './queue/rate.ts';
 import { startRepairs } from './queue/repairs.ts';
+import { startUploadConsumer } from './queue/upload-consumer.ts';
 import { startWatchdog } from './queue/watchdog.ts';
 import { adoptSpool } from './storage/adopt-spool.ts';
 import { watchFreeSpace } from './storage/free-space.ts';
@@ -83,14 +84,15 @@ export async function startWorker({ settings, logger, readKey }: WorkerDeps): Pr
   const repairs = startRepairs(context);
   const adopting = adoptSpool(context).catch((error: unknown) => log.error({ err: error }, 'spool not adopted'));
   const watchdog = startWatchdog(context, () => startConsumer(context));
+  const uploads = await startUploadConsumer(context, readKey);
   const health = await startHealth(context, watchdog);
 
   let stopped: Promise<void> | null = null;
   const stop = async () => {
     await stopAll([feeder, repairs]);
-    await drain([watchdog], settings.SHUTDOWN_GRACE_MS, giveUp);
+    await drain([watchdog, uploads], settings.SHUTDOWN_GRACE_MS, giveUp);
     await adopting;
-    await stopAll([watchdog, heartbeat, health, upstream, journal, storage]);
+    await stopAll([watchdog, uploads, heartbeat, health, upstream, journal, storage]);
     await queue.close();
     redis.disconnect();
   };

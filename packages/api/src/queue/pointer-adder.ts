@@ -9,7 +9,7 @@ export interface PointerAdder extends Part {
 }
 
 /**
- * A failure is only logged: the record is safe, and the feeder in every worker adds what is missing.
+ * A failure is only logged: the record is safe, and every worker adds what is missing.
  * `stop` waits for what is under way.
  */
 export function createPointerAdder(queue: Queue<Pointer>, logger: Logger): PointerAdder {
@@ -18,7 +18,7 @@ export function createPointerAdder(queue: Queue<Pointer>, logger: Logger): Point
     add(pointer) {
       if (pointer === null) return;
       const adding = addPointers(queue, [pointer])
-        .catch((error: unknown) => logger.warn({ err: error, generation_id: pointer.id }, 'pointer left to the feeder'))
+        .catch((error: unknown) => logger.warn({ err: error, id: pointer.id }, 'pointer left to the workers'))
         .finally(() => underWay.delete(adding));
       underWay.add(adding);
     },

@@ -31,6 +31,7 @@ const TITLES: Readonly<Record<number, string>> = {
 const TAGS: Readonly<Record<string, string>> = {
   generations: 'One song asked for, and what became of it',
   models: 'What songs are made with',
+  references: 'Uploaded voices and instrumentals',
   'api-keys': 'Who may do what',
   server: 'Health and documentation; no key needed',
 };
@@ -83,9 +84,9 @@ function tagOf(route: Route): string {
 }
 
 function bodyOf({ json, form, bodyOptional }: Route): Pick<ZodOpenApiOperationObject, 'requestBody'> {
-  if (!json) return {};
+  if (!json && !form) return {};
   const content = {
-    'application/json': { schema: json },
+    ...(json ? { 'application/json': { schema: json } } : {}),
     ...(form ? { 'multipart/form-data': { schema: form } } : {}),
   };
   return { requestBody: { required: bodyOptional !== true, content } };
@@ -114,7 +115,7 @@ function contentOf(shape: NonNullable<Route['answers'][number]>) {
 function problemsOf(route: Route): ZodOpenApiResponsesObject {
   const codes: ProblemCode[] = [...(route.problems ?? []), 'internal'];
   if (route.scope !== null) codes.push('unauthenticated', 'forbidden', 'validation_failed', 'queue_unavailable');
-  if (route.json) codes.push('malformed_body');
+  if (route.json || route.form) codes.push('malformed_body');
   const byStatus = new Map<number, string[]>();
   for (const code of codes.toSorted()) byStatus.set(statusOf(code), [...(byStatus.get(statusOf(code)) ?? []), code]);
   const responses: Record<string, unknown> = {};

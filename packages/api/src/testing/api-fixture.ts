@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -95,6 +95,10 @@ export function memoryStorage(): MemoryStorage {
       if (song === undefined) return null;
       const part = range === undefined ? song : song.subarray(range.start, range.end + 1);
       return { stream: Readable.from([part]), bytes: part.length };
+    },
+    async store(key, sourcePath) {
+      fail(this);
+      songs.set(key, await readFile(sourcePath));
     },
     async remove(id) {
       fail(this);

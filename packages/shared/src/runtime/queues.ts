@@ -46,7 +46,7 @@ export function openQueue(name: QueueName, redis: Redis, prefix: string): Queue<
 /** Adds pointers. Adding one that is there already changes nothing, so every repair may simply add. */
 export async function addPointers(queue: Queue<Pointer>, pointers: readonly Pointer[]): Promise<void> {
   const jobs = pointers.map((pointer) => ({
-    name: 'generation',
+    name: queue.name === 'references' ? 'reference' : 'generation',
     data: pointer,
     opts: { jobId: jobId(pointer), priority: QUEUE_PRIORITY[pointer.priority] },
   }));

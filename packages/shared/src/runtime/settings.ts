@@ -72,6 +72,7 @@ export const settingsSchema = z.object({
     .optional()
     .meta({ group: 'API', about: 'when set, every URL in answers and files is absolute; otherwise a path' }),
   MAX_BODY_BYTES: bytes.default(1_048_576).meta({ group: 'API', about: 'largest JSON body' }),
+  MAX_REFERENCE_BYTES: bytes.default(52_428_800).meta({ group: 'API', about: 'largest file of a reference' }),
   MAX_WAITING: integer(1, 100_000_000)
     .default(1_000_000)
     .meta({ group: 'API', about: 'waiting generations in all; beyond it 429 queue_full' }),
@@ -85,6 +86,9 @@ export const settingsSchema = z.object({
     about: 'required by the worker; its _FILE is read again before each probe and on SIGHUP',
   }),
   UPSTREAM_TIMEOUT_MS: ms.default(300_000).meta({ group: 'Upstream', about: 'whole call, connect to last byte' }),
+  UPSTREAM_UPLOAD_TIMEOUT_MS: ms
+    .default(120_000)
+    .meta({ group: 'Upstream', about: 'whole upload of a reference, connect to last byte' }),
   UPSTREAM_MAX_RESPONSE_BYTES: bytes
     .default(134_217_728)
     .meta({ group: 'Upstream', about: 'larger answers are cut off and fail, never retried' }),

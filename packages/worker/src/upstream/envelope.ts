@@ -14,6 +14,8 @@ export const KEPT_PATHS = [
   'data.status',
   'data.audio_url',
 ] as const;
+  'voice_id',
+  'instrumental_id',
 export type KeptPath = (typeof KEPT_PATHS)[number];
 
 /** A value as it stood there; `'structure'` marks an object or array where a plain value was looked for. */

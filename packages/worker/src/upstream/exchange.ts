@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Ending } from './classify.ts';
 
@@ -19,7 +20,8 @@ export interface Exchange {
 export interface ExchangeOptions {
   readonly path: string;
   readonly headers: Record<string, string>;
-  readonly body: Buffer;
+  /** A stream needs its length in the headers. */
+  readonly body: Buffer | Readable;
   /** Whole exchange, connect to last byte. */
   readonly timeoutMs: number;
   readonly maxResponseBytes: number;

@@ -37,6 +37,11 @@ export interface Keys {
 }
 
 export function keysOf(prefix: string): Keys {
+  reference(id: string): string;
+  /** Index of one project's references, by ordinal. */
+  references(project: string): string;
+  /** References that are not settled, by ordinal. */
+  readonly uploads: string;
   const root = `{${prefix}}:`;
   return {
     root,
@@ -60,5 +65,8 @@ export function keysOf(prefix: string): Keys {
     apiKey: (sha256) => `${root}k:${sha256}`,
     job: (id, run) => `${root}bull:generate:${jobId({ id, run })}`,
     bull: (part) => `${root}bull:generate:${part}`,
+    reference: (id) => `${root}r:${id}`,
+    references: (project) => `${root}rl:${project}`,
+    uploads: `${root}uploads`,
   };
 }

@@ -6,7 +6,7 @@ import { commitText, parseCommit } from './commit-file.ts';
 import { copyDurably, makeFolders, moveAway, syncFile, writeDurably } from './durable-files.ts';
 import { FolderSync } from './folder-sync.ts';
 import { COMMIT_FILE, folderOf, placeOf } from './keys.ts';
-import type { Commit, SongStream, Storage } from './storage.ts';
+import type { Commit, SongStream, Storage, StoreOptions } from './storage.ts';
 import { asStorageError, isMissing, StorageError } from './storage-error.ts';
 import { sweep } from './sweep.ts';
 
@@ -29,7 +29,7 @@ export async function openFileStorage(path: string): Promise<Storage> {
   });
   const aside = () => join(temporary, randomBytes(12).toString('hex'));
 
-  async function store(key: string, sourcePath: string): Promise<void> {
+  async function store(key: string, sourcePath: string, { withName = false }: StoreOptions = {}): Promise<void> {
     const { generationId, file } = placeOf(key);
     const folder = join(root, folderOf(generationId).folder);
     const [source] = await Promise.all([syncFile(sourcePath), makeFolder(generationId)]);
@@ -44,6 +44,7 @@ export async function openFileStorage(path: string): Promise<Storage> {
       await folders.sync(folder);
       await unlink(sourcePath);
     }
+    if (withName) await Promise.all([folders.sync(folder), folders.sync(join(root, folderOf(generationId).shard))]);
   }
 
   async function makeFolder(generationId: string): Promise<void> {
@@ -148,7 +149,7 @@ export async function openFileStorage(path: string): Promise<Storage> {
   }
 
   return {
-    store: (key, sourcePath) => asStorageError('storing a song', () => store(key, sourcePath)),
+    store: (key, sourcePath, options) => asStorageError('storing a song', () => store(key, sourcePath, options)),
     commit: (given) => asStorageError('committing a song', () => commit(given)),
     readCommit: (generationId) => asStorageError('reading a commit', () => readCommit(generationId)),
     songs: (generationId) => asStorageError('listing songs', () => songs(generationId)),

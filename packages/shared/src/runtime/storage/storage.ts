@@ -20,8 +20,14 @@ export interface SongStream {
   readonly bytes: number;
 }
 
+export interface StoreOptions {
+  /** Its name survives a power cut, too: for a file that no commit will name, such as a reference's. */
+  readonly withName?: boolean;
+}
+
 /**
- * Where songs are kept. Keys are `<generation id>/<token>.<mp3|wav>`. Every method throws
+ * Where songs and the files of references are kept. Keys are `<id>/<token>.<mp3|wav>`, with the
+ * id of a generation or a reference. Every method throws
  * `StorageError` and nothing else. Every driver passes `storageContract`.
  */
 export interface Storage extends Part {
@@ -31,7 +37,7 @@ export interface Storage extends Part {
    * a failure or a crash. Nobody ever sees half of it. The same once more is fine, also when the file
    * has already gone there.
    */
-  store(key: string, sourcePath: string): Promise<void>;
+  store(key: string, sourcePath: string, options?: StoreOptions): Promise<void>;
   /**
    * Makes this the song of its generation unless it has one; answers which one it has, ours or an
    * older one, only when that would survive a power cut. Store the song first.

@@ -101,6 +101,16 @@ export function storageContract(name: string, make: () => Promise<ContractSubjec
       await expect(storage.open(song.key, { start: 10, end: 10 })).rejects.toBeInstanceOf(StorageError);
     });
 
+    it('the file of a reference is kept like a song, without a commit, and goes the same way', async () => {
+      const id = `ref_${randomBytes(16).toString('hex')}`;
+      const key = `${id}/${randomBytes(12).toString('hex')}.wav`;
+      await storage.store(key, await spooled(Buffer.from('a voice')), { withName: true });
+      const found = await storage.open(key);
+      expect((await buffer(found?.stream as Readable)).toString()).toBe('a voice');
+      await storage.remove(id);
+      expect(await storage.open(key)).toBe(null);
+    });
+
     it('storing once more is fine, with the file there again or gone', async () => {
       const id = someId();
       const bytes = Buffer.from('a song');
