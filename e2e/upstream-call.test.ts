@@ -68,6 +68,8 @@ describe('a call to the simulated upstream', () => {
     ['a song after a megabyte of other keys', 'la [sim:late=1]', {}],
     ['a song under an escaped key', 'la [sim:escaped]', {}],
     ['a song among decoys', 'la [sim:decoy]', {}],
+    ['a song behind a link', 'la [sim:url]', {}],
+    ['a song of a later model', 'la la la la', { refer_voice: '', refer_instrumental: '', model: 'music-2.5' }],
     ['an instrumental', '', { refer_voice: '' }],
   ])('gives %s, billed once', async (_, lyrics, more) => {
     const { result, spoolPath, billed } = await call(lyrics, upstream, more);
@@ -132,7 +134,6 @@ describe('a fault of the simulated upstream', () => {
     ['[sim:badhex=-1]', 'unusable_audio'],
     ['[sim:empty]', 'unusable_audio'],
     ['[sim:garbage]', 'unusable_audio'],
-    ['[sim:url]', 'unusable_audio'],
   ] as const)('%s is %s, and no charge is denied that was made', async (marker, kind) => {
     const { result, billed } = await call(`la ${marker}`);
     expect(`${result.kind}: ${result.message}`).toMatch(new RegExp(`^${kind}: `));

@@ -180,12 +180,26 @@ describe('a success', () => {
   });
 
   it('without usable audio was paid for', () => {
-    for (const audio of ['', '0', 'zz', 'https://files.example/a.mp3']) {
+    for (const audio of ['', '0', 'zz', `https://files.example/${'a'.repeat(5000)}`]) {
       expect(body({ audio, status: 2 })).toBe('unusable_audio');
       expect(body({ audio })).toBe('unusable_audio');
     }
     for (const audio of [null, 7, {}]) expect(body({ audio, status: 2 })).toBe('unusable_audio');
     expect(judged(200, minimax(0)).kind).toBe('unusable_audio');
+  });
+
+  it('may hold links to the song: the upstream’s own first, then the copy of it', () => {
+    const [own, copy] = ['https://oss.example/a.mp3?Expires=1', 'https://file.302.ai/a.mp3'];
+    const links = (data: unknown) => judged(200, { data });
+    expect(links({ audio: own, status: 2, audio_url: copy })).toMatchObject({ kind: 'song', links: [own, copy] });
+    expect(links({ audio: own, audio_url: own })).toMatchObject({ kind: 'song', links: [own] });
+    for (const audio of [null, '', '0', 'zz']) {
+      expect(links({ audio, audio_url: copy })).toMatchObject({ kind: 'song', links: [copy] });
+    }
+    expect(links({ audio: '0011', audio_url: copy })).toMatchObject({ kind: 'song', links: [] });
+    expect(links({ audio: 'ftp://oss.example/a.mp3', status: 2 })).toMatchObject({ kind: 'unusable_audio', links: [] });
+    expect(judged(200, { data: { audio: own }, base_resp: { status_code: 1002 } })).toMatchObject({ links: [] });
+    expect(links({ audio: own, status: 1 })).toMatchObject({ kind: 'unreadable', links: [] });
   });
 
   it('needs to be said: an empty object is unreadable', () => {

@@ -33,8 +33,10 @@ export interface Happened {
 }
 
 export interface Classified {
-  /** `song` only promises whole hex digits under a success: whether they are a song is for `verifyAudio`. */
+  /** `song` only promises whole hex digits, or links, under a success: whether they are a song is for `verifyAudio`. */
   readonly kind: OutcomeKind;
+  /** Where the song is when the answer does not hold it, the best link first; else empty. */
+  readonly links: readonly string[];
   readonly upstream: UpstreamAnswer;
   readonly retryAfterMs: number | null;
   /** One sentence for people. */
@@ -46,6 +48,7 @@ export function classify(happened: Happened): Classified {
   const { kind, message, code, said } = judge(happened);
   return {
     kind,
+    links: kind === 'song' && happened.answer ? linksOf(happened.answer) : [],
     message,
     retryAfterMs: retryAfterMs(happened.retryAfter, kind, happened.nowMs),
     upstream: {
@@ -143,6 +146,7 @@ function judgeSuccess(answer: Answer): Judgement {
   // 1 means "still being made"; with nothing to ask later, such an answer is none.
   if (state !== null && state !== 2) return such('unreadable', 'the answer does not say that the song is finished');
   if (answer.audio === 'hex') return such('song', 'a song came');
+  if (linksOf(answer).length > 0) return such('song', 'a link to a song came');
   if (answer.audio === 'absent' && code === null && state === null) {
     return such('unreadable', quoting('the answer says neither success nor failure', answer.excerpt));
   }
@@ -154,8 +158,18 @@ const UNUSABLE = {
   empty: 'the answer says success but its audio is empty',
   odd_digits: 'the audio ends within a byte: an odd number of hex digits',
   bad_digit: 'the audio is not written in hex digits',
-  url: 'the answer holds a link instead of the audio, which this version does not follow',
+  url: 'the answer holds a link instead of the audio, and one that is too long to be one',
 } as const;
+
+/**
+ * The links of an answer without the audio itself: the upstream's own, then the copy that 302.AI
+ * hosts. Links expire within a day, so they are followed at once and kept nowhere.
+ */
+function linksOf(answer: Answer): string[] {
+  if (answer.audio === 'hex') return [];
+  const links = [textAt(answer, 'data.audio'), textAt(answer, 'data.audio_url')];
+  return [...new Set(links)].filter((link) => link !== null && /^https?:/i.test(link)) as string[];
+}
 
 function withoutAnswer(ending: Ending): OutcomeKind {
   return ending === 'deadline' ? 'timeout' : 'unknown_failure';

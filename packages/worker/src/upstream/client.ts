@@ -6,9 +6,10 @@ import { AnswerReader } from './decode.ts';
 import { encodeGeneration } from './encode.ts';
 import type { Answer } from './envelope.ts';
 import { type Exchange, exchange } from './exchange.ts';
-import { type Lanes, openLanes } from './lanes.ts';
+import { openLanes } from './lanes.ts';
+import { openLinkedSongs, type Verdict } from './linked-song.ts';
 import type { UpstreamAudio, UpstreamCall, UpstreamResult } from './result.ts';
-import { SongFile } from './song-file.ts';
+import { SongFile, type WrittenSong } from './song-file.ts';
 import { verifyAudio } from './verify-audio.ts';
 
 export interface UpstreamOptions {
@@ -42,6 +43,9 @@ const KEEP_ALIVE_MS = 1000;
 /** Reading a song keeps about 1 MB busy and one thread does it anyway, so two hundred at once would gain nothing. */
 const VERIFIED_AT_ONCE = 4;
 
+/** A song behind a link is paid for, so it gets at least this long, however late the answer came. */
+const LEAST_FETCH_MS = 30_000;
+
 /** Opens the one pool of this process. Nothing is connected before the first call. */
 export function openUpstream(options: UpstreamOptions): Upstream {
   const base = new URL(options.baseUrl);
@@ -58,10 +62,16 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   });
   const worked = new Set<string>();
   const verifiers = openLanes(VERIFIED_AT_ONCE);
+  const linked = openLinkedSongs({
+    baseUrl: options.baseUrl,
+    maxBytes: options.maxResponseBytes,
+    logger: options.logger,
+  });
 
   async function generate(call: UpstreamCall): Promise<UpstreamResult> {
     const song = new SongFile(call.spoolPath);
     const key = options.readKey();
+    const started = performance.now();
     const { exchanged, answer } = await post(key, call, song);
     const classified = classify({
       ...exchanged,
@@ -71,10 +81,31 @@ export function openUpstream(options: UpstreamOptions): Upstream {
       modelHasWorked: call.modelHasWorked ?? worked.has(call.request.model),
       nowMs: Date.now(),
     });
-    const result = await withAudio(verifiers, withoutKey(classified, key), song, call.spoolPath);
+    const left = Math.max(options.timeoutMs - (performance.now() - started), LEAST_FETCH_MS);
+    const result = await withAudio(withoutKey(classified, key), call.spoolPath, () =>
+      takeSong(call, song, classified.links, left),
+    );
     if (result.kind === 'song') worked.add(call.request.model);
     else await discard(song);
     return result;
+  }
+
+  /** The song of an answer: what was decoded while it came, or what is behind its links. */
+  async function takeSong(
+    { spoolPath, signal }: UpstreamCall,
+    song: SongFile,
+    links: readonly string[],
+    timeoutMs: number,
+  ): Promise<Taken> {
+    const judge = (written: WrittenSong) => verifiers(() => verifyAudio(spoolPath, written));
+    if (links.length === 0) {
+      const written = await song.finish();
+      return { written, verdict: await judge(written) };
+    }
+    // Digits that turned out to be none may have begun a file.
+    await song.discard();
+    const fetched = await linked.fetch({ links, path: spoolPath, timeoutMs, signal, judge });
+    return fetched.ok ? fetched : { why: `the song could not be fetched from its link: ${fetched.why}` };
   }
 
   async function post(key: string, call: UpstreamCall, song: SongFile) {
@@ -116,23 +147,23 @@ export function openUpstream(options: UpstreamOptions): Upstream {
 
   return {
     generate,
-    stop: () => pool.destroy(),
+    stop: async () => {
+      await Promise.all([pool.destroy(), linked.stop()]);
+    },
   };
 }
 
-/** Turns whole hex digits into a song, or into a paid answer that is none. */
-async function withAudio(
-  verifiers: Lanes,
-  classified: Classified,
-  song: SongFile,
-  path: string,
-): Promise<UpstreamResult> {
-  const { kind, ...rest } = classified;
+type Taken = { readonly written: WrittenSong; readonly verdict: Verdict } | { readonly why: string };
+
+/** Turns an answer that promises a song into one, or into a paid answer that is none. */
+async function withAudio(classified: Classified, path: string, take: () => Promise<Taken>): Promise<UpstreamResult> {
+  const { kind, links: _, ...rest } = classified;
   if (kind !== 'song') return { ...rest, kind };
   const unusable = (why: string): UpstreamResult => ({ ...rest, kind: 'unusable_audio', message: why });
   try {
-    const written = await song.finish();
-    const verdict = await verifiers(() => verifyAudio(path, written));
+    const taken = await take();
+    if ('why' in taken) return unusable(taken.why);
+    const { written, verdict } = taken;
     if (!verdict.playable) return unusable(`the audio is no song: ${verdict.why}`);
     const { bytes, sha256 } = written;
     const audio: UpstreamAudio = { path, bytes, sha256, format: verdict.format, durationMs: verdict.durationMs };
@@ -144,19 +175,19 @@ async function withAudio(
 }
 
 /** We accept no compression; an answer that comes compressed all the same is not read. */
-export function uncompressed(exchanged: Exchange, answer: Answer): Answer {
+function uncompressed(exchanged: Exchange, answer: Answer): Answer {
   const encoding = header(exchanged, 'content-encoding');
   if (encoding === null || encoding.toLowerCase() === 'identity') return answer;
   return { readable: false, fault: 'it is compressed', kept: new Map(), audio: 'absent', excerpt: '' };
 }
 
-export function header(exchanged: Exchange, name: string): string | null {
+function header(exchanged: Exchange, name: string): string | null {
   const value = exchanged.headers[name];
   return (Array.isArray(value) ? value[0] : value) ?? null;
 }
 
 /** Upstreams quote keys in their refusals; ours goes into no record. */
-export function withoutKey(classified: Classified, key: string): Classified {
+function withoutKey(classified: Classified, key: string): Classified {
   if (key === '') return classified;
   const hide = (text: string) => text.replaceAll(key, '[key]');
   const { upstream } = classified;

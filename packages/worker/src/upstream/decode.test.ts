@@ -115,6 +115,14 @@ describe('what the song is written in', () => {
     expect(read(`{"data":{"audio":${value}},"trace_id":"t"}`)).toMatchObject({ readable: true, audio: state });
   });
 
+  it('a link is kept as it was meant, escapes and all, however its bytes were split', () => {
+    const meant = 'https://files.example/a.mp3?x=1&y="';
+    const written = 'https:\\/\\/files.example\\/a.mp3?x=1\\u0026y=\\"';
+    expect(read(`{"data":{"audio":"${written}"}}`).kept.get('data.audio')).toEqual({ type: 'text', text: meant });
+    const long = `https://files.example/${'a'.repeat(5000)}`;
+    expect(read(`{"data":{"audio":"${long}"}}`).kept.has('data.audio')).toBe(false);
+  });
+
   it('a bad digit at any place is never a song', () => {
     for (let at = 0; at < audio.length; at++) {
       const damaged = `${audio.slice(0, at)}g${audio.slice(at + 1)}`;

@@ -238,6 +238,8 @@ export class AnswerReader {
       // value that is wrong from its first digit on is looked at.
       const url = this.#audioDigits === 0 && /^https?:/i.test(this.#text.text());
       this.#audio = url ? 'url' : 'bad_digit';
+      const text = url && !this.#text.cut ? this.#text.json() : null;
+      if (text !== null) this.#keep({ type: 'text', text });
       return;
     }
     const wanted = this.#path !== null && KEPT.has(this.#path);

@@ -12,10 +12,9 @@ export const KEPT_PATHS = [
   'message',
   'trace_id',
   'data.status',
+  'data.audio',
   'data.audio_url',
 ] as const;
-  'voice_id',
-  'instrumental_id',
 export type KeptPath = (typeof KEPT_PATHS)[number];
 
 /** A value as it stood there; `'structure'` marks an object or array where a plain value was looked for. */
@@ -35,7 +34,7 @@ export type AudioState =
   | 'hex'
   | 'odd_digits'
   | 'bad_digit'
-  /** An http(s) URL, which 302.AI gives for later models. */
+  /** An http(s) URL, which 302.AI gives for later models; kept under `data.audio`. */
   | 'url';
 
 /** One answer, read. */

@@ -17,6 +17,7 @@ const MOST_WAITING = 2;
 
 /**
  * Decodes hex digits into a file as they arrive, 64 KiB at a time, with the SHA-256 of the bytes.
+ * Bytes may be given as they are, too, but not to the same file.
  * The file is made when the first block is full or at the end, so an answer without a song makes none.
  */
 export class SongFile implements AudioSink {
@@ -58,6 +59,17 @@ export class SongFile implements AudioSink {
     if (at === to) return true;
     this.#high = hexDigit(source[at] as number);
     return this.#high < 16;
+  }
+
+  /** Takes bytes that are no digits: a song that was downloaded. */
+  append(source: Uint8Array): void {
+    for (let at = 0; at < source.length; ) {
+      this.#room(source.length - at);
+      const count = Math.min(source.length - at, this.#block.length - this.#used);
+      this.#block.set(source.subarray(at, at + count), this.#used);
+      this.#used += count;
+      at += count;
+    }
   }
 
   /** True while the disk is behind: whoever feeds this should wait for `room`. */
