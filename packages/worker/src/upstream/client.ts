@@ -175,19 +175,19 @@ async function withAudio(classified: Classified, path: string, take: () => Promi
 }
 
 /** We accept no compression; an answer that comes compressed all the same is not read. */
-function uncompressed(exchanged: Exchange, answer: Answer): Answer {
+export function uncompressed(exchanged: Exchange, answer: Answer): Answer {
   const encoding = header(exchanged, 'content-encoding');
   if (encoding === null || encoding.toLowerCase() === 'identity') return answer;
   return { readable: false, fault: 'it is compressed', kept: new Map(), audio: 'absent', excerpt: '' };
 }
 
-function header(exchanged: Exchange, name: string): string | null {
+export function header(exchanged: Exchange, name: string): string | null {
   const value = exchanged.headers[name];
   return (Array.isArray(value) ? value[0] : value) ?? null;
 }
 
 /** Upstreams quote keys in their refusals; ours goes into no record. */
-function withoutKey(classified: Classified, key: string): Classified {
+export function withoutKey(classified: Classified, key: string): Classified {
   if (key === '') return classified;
   const hide = (text: string) => text.replaceAll(key, '[key]');
   const { upstream } = classified;

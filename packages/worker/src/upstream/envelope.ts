@@ -14,6 +14,8 @@ export const KEPT_PATHS = [
   'data.status',
   'data.audio',
   'data.audio_url',
+  'voice_id',
+  'instrumental_id',
 ] as const;
 export type KeptPath = (typeof KEPT_PATHS)[number];
 
