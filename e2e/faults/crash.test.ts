@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { song } from '../testing/requests.ts';
@@ -92,6 +92,27 @@ describe('processes that die', () => {
     expect((await system.sim.ledger()).charges).toBe(1);
   });
 
+  it('fault: a paid song that could not be stored survives the death of its worker, and is not bought again', async () => {
+    system = await startSystem();
+    const songs = join(system.data, 'songs');
+    const created = await system.client.generations.create(song('[sim:latency=1500]'));
+    await system.sim.until((state) => state.open_calls === 1);
+    await rename(songs, `${songs}-away`);
+    await writeFile(songs, 'not a folder');
+    const answered = await until(
+      () => system.client.generations.retrieve(created.id),
+      (each) => each.attempts[0]?.charge === 'charged',
+    );
+    expect(answered.status).toBe('processing');
+    await system.workers[0]!.kill('SIGKILL');
+    await rm(songs);
+    await rename(`${songs}-away`, songs);
+    await system.startWorker();
+    const settled = await system.client.generations.wait(created.id, { timeoutMs: 60_000 });
+    expect(settled).toMatchObject({ status: 'succeeded', attempts_total: 1 });
+    expect((await system.sim.ledger()).charges).toBe(1);
+  });
+
   it('fault: a worker that is told to stop finishes the calls it pays for and exits 0', async () => {
     system = await startSystem({ timeScale: 0.02 });
     const created = await Promise.all(Array.from({ length: 5 }, () => system.client.generations.create(song())));
@@ -101,3 +122,11 @@ describe('processes that die', () => {
     expect(settled.map((each) => each.status)).toEqual(settled.map(() => 'succeeded'));
   });
 });
+
+async function until<T>(read: () => PromiseLike<T>, good: (value: T) => boolean): Promise<T> {
+  for (;;) {
+    const value = await read();
+    if (good(value)) return value;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

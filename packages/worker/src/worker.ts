@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { newId } from '@songmill/shared/runtime/ids';
 import { type Part, stopAll } from '@songmill/shared/runtime/lifecycle';
@@ -16,9 +17,10 @@ import { startFeeder } from './queue/feeder.ts';
 import { startHeartbeat } from './queue/heartbeat.ts';
 import { applyLimits } from './queue/rate.ts';
 import { startRepairs } from './queue/repairs.ts';
+import { startSchedule } from './queue/schedule.ts';
 import { startUploadConsumer } from './queue/upload-consumer.ts';
 import { startWatchdog } from './queue/watchdog.ts';
-import { adoptSpool } from './storage/adopt-spool.ts';
+import { startAdoption } from './storage/adopt-spool.ts';
 import { watchFreeSpace } from './storage/free-space.ts';
 import { openJournal } from './storage/journal.ts';
 import { openUpstream } from './upstream/client.ts';
@@ -77,21 +79,25 @@ export async function startWorker({ settings, logger, readKey }: WorkerDeps): Pr
   };
 
   await applyLimits(queue, settings.UPSTREAM_RATE_PER_MINUTE, settings.UPSTREAM_MAX_CONCURRENCY);
-  const about = { pid: process.pid, node: process.version, concurrency: settings.WORKER_CONCURRENCY };
+  let inUse = (): number => 0;
+  const self = { host: hostname(), pid: process.pid, node: process.version, started_at: Date.now() };
+  const about = () => ({ ...self, in_use: inUse() });
   const heartbeat = await startHeartbeat({ records, settings, workerId, about, logger: log });
   const feeder = startFeeder({ records, queue, workerId, logger: log });
   wake = feeder.wake;
+  const schedule = startSchedule({ records, queue, workerId, logger: log, wakeFeeder: feeder.wake });
   const repairs = startRepairs(context);
-  const adopting = adoptSpool(context).catch((error: unknown) => log.error({ err: error }, 'spool not adopted'));
+  const adoption = startAdoption(context);
   const watchdog = startWatchdog(context, () => startConsumer(context));
+  inUse = watchdog.running;
   const uploads = await startUploadConsumer(context, readKey);
   const health = await startHealth(context, watchdog);
 
   let stopped: Promise<void> | null = null;
   const stop = async () => {
-    await stopAll([feeder, repairs]);
+    await stopAll([feeder, schedule, repairs]);
     await drain([watchdog, uploads], settings.SHUTDOWN_GRACE_MS, giveUp);
-    await adopting;
+    await adoption.stop();
     await stopAll([watchdog, uploads, heartbeat, health, upstream, journal, storage]);
     await queue.close();
     redis.disconnect();

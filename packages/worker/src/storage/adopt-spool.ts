@@ -1,16 +1,29 @@
 import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Part } from '@songmill/shared/runtime/lifecycle';
 import { isWorkerLive } from '@songmill/shared/runtime/records/feed';
 import type { WorkerContext } from '../queue/context.ts';
+import { every } from '../queue/every.ts';
 import { JOURNAL_FILE, type JournalLine } from './journal.ts';
 import { publishKept, storeUntilKept } from './keep-song.ts';
+
+/** Looks now, and again each lease: a worker that died a moment ago still counts as alive. */
+export function startAdoption(context: WorkerContext): Part {
+  const loop = every(
+    context.settings.WORKER_LEASE_MS,
+    () => adoptSpool(context),
+    (error) => context.logger.error({ err: error }, 'spool not adopted'),
+  );
+  loop.wake();
+  return loop;
+}
 
 /**
  * Takes over what dead workers of this machine left in the spool: a paid song that they could not
  * store is stored and published now. A folder is taken by renaming it, so two cannot take the same;
  * a live worker's folder is never read.
  */
-export async function adoptSpool(context: WorkerContext): Promise<void> {
+async function adoptSpool(context: WorkerContext): Promise<void> {
   const { settings, workerId, records, logger } = context;
   for (const name of await readdir(settings.SPOOL_DIR)) {
     const owner = name.split('+').at(-1)!;

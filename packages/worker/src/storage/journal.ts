@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Part } from '@songmill/shared/runtime/lifecycle';
 import type { Song } from '@songmill/shared/runtime/records/types';
@@ -23,23 +23,53 @@ export interface Journal extends Part {
 
 export const JOURNAL_FILE = 'journal.jsonl';
 
-export async function openJournal(spoolDir: string, workerId: string): Promise<Journal> {
+/** A journal that has grown past this is written anew with only what is still open. */
+const COMPACT_BYTES = 8 * 1024 * 1024;
+
+export async function openJournal(
+  spoolDir: string,
+  workerId: string,
+  compactBytes: number = COMPACT_BYTES,
+): Promise<Journal> {
   const folder = join(spoolDir, workerId);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const file = await open(join(folder, JOURNAL_FILE), 'a', 0o600);
-  const append = groupCommit(file);
-  const unsettled = new Set<string>();
+  const path = join(folder, JOURNAL_FILE);
+  let file = await open(path, 'a', 0o600);
+  let size = 0;
+  /** The last line of each attempt that is not settled, by token. */
+  const unsettled = new Map<string, string>();
+  const append = groupCommit(async (text, sync) => {
+    await file.appendFile(text);
+    if (sync) await file.datasync();
+    size += Buffer.byteLength(text);
+    if (size > compactBytes) await compact();
+  });
+
+  async function compact(): Promise<void> {
+    const kept = [...unsettled.values()].join('');
+    const fresh = await open(`${path}.new`, 'w', 0o600);
+    await fresh.appendFile(kept);
+    await fresh.datasync();
+    await fresh.close();
+    await rename(`${path}.new`, path);
+    await file.close();
+    file = await open(path, 'a', 0o600);
+    size = Buffer.byteLength(kept);
+  }
+
   let closed: Promise<void> | null = null;
   return {
     folder,
     pathOf: (token) => join(folder, `${token}.part`),
     write(line) {
+      const text = `${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`;
       if (line.event === 'settled') unsettled.delete(line.token);
-      else unsettled.add(line.token);
-      return append(`${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`, line.event !== 'settled');
+      else unsettled.set(line.token, text);
+      return append(text, line.event !== 'settled');
     },
     stop() {
       closed ??= (async () => {
+        await append('', true);
         await file.close();
         // With nothing open the folder tells nobody anything.
         if (unsettled.size === 0) await rm(folder, { recursive: true, force: true });
@@ -49,8 +79,10 @@ export async function openJournal(spoolDir: string, workerId: string): Promise<J
   };
 }
 
-/** Appends and syncs; while one sync runs, what arrives waits for the next one together. */
-function groupCommit(file: FileHandle): (text: string, sync: boolean) => Promise<void> {
+type Append = (text: string, sync: boolean) => Promise<void>;
+
+/** What arrives while one append runs waits for the next one, together. */
+function groupCommit(commit: Append): Append {
   let waiting: { text: string; sync: boolean; done: () => void; failed: (error: unknown) => void }[] = [];
   let flushing = false;
   const flush = async () => {
@@ -59,8 +91,10 @@ function groupCommit(file: FileHandle): (text: string, sync: boolean) => Promise
       const group = waiting;
       waiting = [];
       try {
-        await file.write(group.map((each) => each.text).join(''));
-        if (group.some((each) => each.sync)) await file.datasync();
+        await commit(
+          group.map((each) => each.text).join(''),
+          group.some((each) => each.sync),
+        );
         for (const each of group) each.done();
       } catch (error) {
         for (const each of group) each.failed(error);
