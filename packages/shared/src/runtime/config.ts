@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ModelTable } from '../contract/models.ts';
-import { resolveModels } from './models.ts';
+import { type ModelSettings, resolveModels } from './models.ts';
 import { type Settings, settingsSchema } from './settings.ts';
 
 /** Every fault of the environment at once; a process that gets one prints it and exits 78 (EX_CONFIG). */
@@ -55,20 +55,30 @@ export function parseConfig(
     const missing = given[name] === undefined && !faults.some((fault) => fault.startsWith(name));
     if (missing) faults.push(`${name}: required`);
   }
-  const models = parsed.success ? modelsOf(parsed.data, faults) : {};
+  // The file is judged even beside bad settings, so that its faults are told with theirs.
+  const models = modelsOf(
+    {
+      path: given['MODELS_FILE'],
+      prices: (parsed.success && parsed.data.PRICES) || {},
+      defaultModel: parsed.success ? parsed.data.DEFAULT_MODEL : null,
+    },
+    faults,
+  );
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
   return { ...parsed.data, models };
 }
 
-function modelsOf(settings: Omit<Settings, 'models'>, faults: string[]): ModelTable {
-  const { MODELS_FILE, PRICES = {}, DEFAULT_MODEL } = settings;
+function modelsOf(
+  { path, prices, defaultModel }: Omit<ModelSettings, 'file'> & { path: string | undefined },
+  faults: string[],
+): ModelTable {
   let file: string | null = null;
   try {
-    if (MODELS_FILE !== undefined) file = readFileSync(MODELS_FILE, 'utf8');
+    if (path !== undefined) file = readFileSync(path, 'utf8');
   } catch (error) {
     faults.push(`MODELS_FILE: ${(error as Error).message}`);
   }
-  const resolved = resolveModels({ file, prices: PRICES, defaultModel: DEFAULT_MODEL });
+  const resolved = resolveModels({ file, prices, defaultModel });
   faults.push(...resolved.faults);
   return resolved.models;
 }

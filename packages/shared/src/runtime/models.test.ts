@@ -65,6 +65,7 @@ describe('MODELS_FILE and PRICES', () => {
       expect.stringMatching(/^PRICES: "music-8" is no model/),
       'DEFAULT_MODEL: MODELS_FILE disables music-01',
     ]);
+    expect(faultsOf({ ...env, PRICES: 'x' })).toHaveLength(4);
     const bad = '{"music-01":{"amount":0.05,"currency":""}}';
     expect(
       faultsOf({ PRICES: bad, API_PORT: 'x' })

@@ -25,7 +25,8 @@ export interface ModelSettings {
   readonly file: string | null;
   /** PRICES, which count more than those of the file. */
   readonly prices: Readonly<Record<string, Price>>;
-  readonly defaultModel: string;
+  /** Null when it is not known, because settings are bad. */
+  readonly defaultModel: string | null;
 }
 
 /**
@@ -60,7 +61,8 @@ export function resolveModels({ file, prices, defaultModel }: ModelSettings): {
     if (Object.hasOwn(MODELS, id)) models[id] = { ...modelNamed(id, models), price };
     else faults.push(`PRICES: ${unknown(id)}`);
   }
-  if (!modelNamed(defaultModel, models).enabled) faults.push(`DEFAULT_MODEL: MODELS_FILE disables ${defaultModel}`);
+  if (defaultModel !== null && !modelNamed(defaultModel, models).enabled)
+    faults.push(`DEFAULT_MODEL: MODELS_FILE disables ${defaultModel}`);
   return { models, faults };
 }
 

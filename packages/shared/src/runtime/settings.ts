@@ -85,7 +85,10 @@ export const settingsSchema = z.object({
     secret: true,
     about: 'required by the worker; its _FILE is read again before each probe and on SIGHUP',
   }),
-  UPSTREAM_TIMEOUT_MS: ms.default(300_000).meta({ group: 'Upstream', about: 'whole call, connect to last byte' }),
+  UPSTREAM_TIMEOUT_MS: ms.default(300_000).meta({
+    group: 'Upstream',
+    about: 'whole call, connect to last byte; a song behind a link gets what is left, at least 30 s',
+  }),
   UPSTREAM_UPLOAD_TIMEOUT_MS: ms
     .default(120_000)
     .meta({ group: 'Upstream', about: 'whole upload of a reference, connect to last byte' }),
