@@ -1,29 +1,29 @@
 import { apiKeyRequestSchema, apiKeySchema } from '@songmill/shared/contract/api-key';
 import { generationRequestSchema, generationSchema } from '@songmill/shared/contract/generation';
 import { referenceSchema } from '@songmill/shared/contract/reference';
-import { modelListSchema } from '@songmill/shared/contract/model';
+import { modelListSchema } from '@songmill/shared/contract/model-list';
 import type { ProblemCode, Scope } from '@songmill/shared/contract/words';
+import { pauseRequestSchema, queueListSchema, queueSchema } from '@songmill/shared/contract/queue';
+import { workerListSchema } from '@songmill/shared/contract/worker';
 import { z } from 'zod';
 import type { Handler } from './context.ts';
 import { apiKeyQuerySchema, createApiKey, listApiKeys, revokeApiKey } from './operate/api-keys.ts';
+import { listQueues, pauseQueue, resumeQueue } from './operate/queues.ts';
+import { listWorkers } from './operate/workers.ts';
 import { getLiveness, getReadiness } from './operate/health.ts';
 import { readinessSchema } from './operate/readiness.ts';
 import { emptyBodySchema, resolveBodySchema } from './request/action-bodies.ts';
 import { cancelGeneration } from './request/cancel-generation.ts';
 import { createGeneration } from './request/create-generation.ts';
+import { createReference } from './request/create-reference.ts';
 import { deleteGeneration } from './request/delete-generation.ts';
 import { getDocsAsset, getDocsPage, getErrorsPage, getOpenapi } from './request/docs-pages.ts';
 import { generationFormSchema, referenceFormSchema } from './request/form-schema.ts';
 import { getAudio } from './request/get-audio.ts';
-import { createReference } from './request/create-reference.ts';
 import { getGeneration } from './request/get-generation.ts';
 import { listGenerations } from './request/list-generations.ts';
 import { listModels } from './request/list-models.ts';
 import { listQuerySchema } from './request/list-query.ts';
-import { resolveGeneration, retryGeneration } from './request/reopen-generation.ts';
-
-/** One answer: a JSON shape, or `audio`, `html`, `file` for bytes, or null for none. */
-type AnswerShape = z.ZodType | 'audio' | 'html' | 'file' | null;
 import {
   deleteReference,
   getReference,
@@ -31,6 +31,10 @@ import {
   referenceQuerySchema,
   retryReference,
 } from './request/references.ts';
+import { resolveGeneration, retryGeneration } from './request/reopen-generation.ts';
+
+/** One answer: a JSON shape, or `audio`, `html`, `file` for bytes, or null for none. */
+type AnswerShape = z.ZodType | 'audio' | 'html' | 'file' | null;
 
 /** A row of the HTTP surface: what is served, to whom, by which function, in which shapes. */
 export interface Route {
@@ -58,13 +62,13 @@ export interface Route {
 const generationPage = z
   .object({ data: z.array(generationSchema), has_more: z.boolean(), next_cursor: z.string().nullable() })
   .meta({ id: 'GenerationPage' });
+const referencePage = z
+  .object({ data: z.array(referenceSchema), has_more: z.boolean(), next_cursor: z.string().nullable() })
+  .meta({ id: 'ReferencePage' });
 const apiKeyPage = z
   .object({ data: z.array(apiKeySchema), has_more: z.boolean(), next_cursor: z.string().nullable() })
   .meta({ id: 'ApiKeyPage' });
 const liveness = z.object({ status: z.literal('ok') }).meta({ id: 'Liveness' });
-const referencePage = z
-  .object({ data: z.array(referenceSchema), has_more: z.boolean(), next_cursor: z.string().nullable() })
-  .meta({ id: 'ReferencePage' });
 
 const GENERATION = '/v1/generations/{id}';
 
@@ -137,10 +141,6 @@ export const ROUTES: readonly Route[] = [
     answers: { 200: modelListSchema },
   }),
   row({
-    ...{ method: 'POST', path: '/v1/api-keys', scope: 'admin', handle: createApiKey },
-    ...{ name: 'createApiKey', summary: 'Make an API key; it is shown this once' },
-    headers: ['Idempotency-Key'],
-  row({
     ...{ method: 'POST', path: '/v1/references', scope: 'generate', handle: createReference },
     ...{ name: 'createReference', summary: 'Upload a voice, an instrumental or a song to refer to' },
     headers: ['Idempotency-Key'],
@@ -198,6 +198,10 @@ export const ROUTES: readonly Route[] = [
     ...{ name: 'listWorkers', summary: 'The processes that make the calls' },
     answers: { 200: workerListSchema },
   }),
+  row({
+    ...{ method: 'POST', path: '/v1/api-keys', scope: 'admin', handle: createApiKey },
+    ...{ name: 'createApiKey', summary: 'Make an API key; it is shown this once' },
+    headers: ['Idempotency-Key'],
     json: apiKeyRequestSchema,
     answers: { 201: apiKeySchema },
     problems: ['gone', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],

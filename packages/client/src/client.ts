@@ -6,6 +6,8 @@ import { Generations } from './resources/generations.ts';
 import { Health } from './resources/health.ts';
 import { References } from './resources/references.ts';
 import { Models } from './resources/models.ts';
+import { Queues } from './resources/queues.ts';
+import { Workers } from './resources/workers.ts';
 
 export interface SongmillOptions {
   /** Where the server is, with a path if it is served under one. Default `http://127.0.0.1:8080`. */
@@ -25,9 +27,11 @@ export interface SongmillOptions {
 /** A client of one Songmill server. It holds no connection and needs no closing. */
 export class Songmill {
   readonly generations: Generations;
-  readonly apiKeys: ApiKeys;
-  readonly health: Health;
   readonly references: References;
+  readonly apiKeys: ApiKeys;
+  readonly queues: Queues;
+  readonly workers: Workers;
+  readonly health: Health;
   readonly models: Models;
 
   /** @throws SongmillError for a url or an apiKey that no request could carry */
@@ -43,11 +47,13 @@ export class Songmill {
       random: Math.random,
     };
     this.generations = new Generations(context);
+    this.references = new References(context);
     this.apiKeys = new ApiKeys(context);
+    this.queues = new Queues(context);
+    this.workers = new Workers(context);
     this.health = new Health(context);
     this.models = new Models(context);
   }
-    this.references = new References(context);
 }
 
 function baseUrl(given: string): string {

@@ -32,6 +32,8 @@ const TAGS: Readonly<Record<string, string>> = {
   generations: 'One song asked for, and what became of it',
   models: 'What songs are made with',
   references: 'Uploaded voices and instrumentals',
+  queues: 'What waits, and what stops it',
+  workers: 'The processes that make the calls',
   'api-keys': 'Who may do what',
   server: 'Health and documentation; no key needed',
 };

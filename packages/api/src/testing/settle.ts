@@ -31,6 +31,11 @@ export async function leaveUnknown(place: Place, id: string, run = 1): Promise<v
   await endCall(place, id, run, 'timeout');
 }
 
+/** One call that was refused because of the account, which is held from then on. */
+export async function tripHold(place: Place, id: string): Promise<void> {
+  await endCall(place, id, 1, 'account', 'account');
+}
+
 /** A call is under way. Answers its token. */
 export async function claim({ store }: Place, id: string, run = 1): Promise<string> {
   const token = newToken();
@@ -41,11 +46,17 @@ export async function claim({ store }: Place, id: string, run = 1): Promise<stri
   return token;
 }
 
-async function endCall(place: Place, id: string, run: number, kind: 'invalid_request' | 'timeout'): Promise<void> {
+async function endCall(
+  place: Place,
+  id: string,
+  run: number,
+  kind: 'invalid_request' | 'timeout' | 'account',
+  hold: string | null = null,
+): Promise<void> {
   const token = await claim(place, id, run);
   await releaseGeneration(place.store, {
     ...{ id, token, kind, message: 'as the test says', upstream: null, delayMs: 0, waitReason: 'backoff' },
     ...{ gaveUp: false, breaker: { firstMs: 60_000, longestMs: 60_000 } },
-    ...{ hold: null, firstProbeMs: 60_000, maxAttempts: 5, maxUnknownCharges: 2 },
+    ...{ hold, firstProbeMs: 60_000, maxAttempts: 5, maxUnknownCharges: 2 },
   });
 }

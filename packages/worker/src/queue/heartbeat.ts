@@ -1,6 +1,7 @@
 import type { Logger } from '@songmill/shared/runtime/logger';
 import type { Part } from '@songmill/shared/runtime/lifecycle';
 import { beat } from '@songmill/shared/runtime/records/feed';
+import type { AboutWorker } from '@songmill/shared/runtime/records/workers';
 import type { RecordStore } from '@songmill/shared/runtime/records/store';
 import type { Settings } from '@songmill/shared/runtime/settings';
 import { every } from './every.ts';
@@ -13,7 +14,7 @@ export async function startHeartbeat(deps: {
   records: RecordStore;
   settings: Settings;
   workerId: string;
-  about: Readonly<Record<string, unknown>>;
+  about: () => AboutWorker;
   logger: Logger;
 }): Promise<Part> {
   const { records, settings, workerId, about, logger } = deps;
@@ -21,7 +22,7 @@ export async function startHeartbeat(deps: {
     beat(records, {
       worker: workerId,
       concurrency: settings.WORKER_CONCURRENCY,
-      about,
+      about: about(),
       leaseMs: settings.WORKER_LEASE_MS,
       maxConcurrency: settings.UPSTREAM_MAX_CONCURRENCY,
       leaves,

@@ -54,7 +54,7 @@ export async function isWorkerLive(store: RecordStore, worker: string, leaseMs: 
 export interface Beat {
   readonly worker: string;
   readonly concurrency: number;
-  readonly about: Readonly<Record<string, unknown>>;
+  readonly about: object;
   readonly leaseMs: number;
   /** UPSTREAM_MAX_CONCURRENCY; 0 = unlimited. */
   readonly maxConcurrency: number;

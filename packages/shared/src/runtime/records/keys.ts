@@ -1,4 +1,4 @@
-import type { Status } from '../../contract/words.ts';
+import type { QueueName, Status } from '../../contract/words.ts';
 import { jobId } from '../queues.ts';
 
 /**
@@ -28,6 +28,8 @@ export interface Keys {
   list(project: string, status?: Status): string;
   worker(id: string): string;
   hold(scope: string): string;
+  /** Who paused a queue, when and why. */
+  paused(queue: QueueName): string;
   idempotency(hash: string): string;
   apiKey(sha256: string): string;
   readonly apiKeys: string;
@@ -61,6 +63,7 @@ export function keysOf(prefix: string): Keys {
     breaker: `${root}breaker`,
     worker: (id) => `${root}w:${id}`,
     hold: (scope) => `${root}hold:${scope}`,
+    paused: (queue) => `${root}paused:${queue}`,
     idempotency: (hash) => `${root}i:${hash}`,
     apiKey: (sha256) => `${root}k:${sha256}`,
     job: (id, run) => `${root}bull:generate:${jobId({ id, run })}`,

@@ -473,6 +473,17 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     },
     {
       title: 'nobody is in line',
+  pause: [
+    {
+      title: 'a first pause',
+      run: ({ store }) => loadScript('pause').run(store, ['generate', 'pause', 'why', 'key_1']),
+    },
+    {
+      title: 'a resume',
+      before: ({ store }) => loadScript('pause').run(store, ['generate', 'pause', 'why', 'key_1']),
+      run: ({ store }) => loadScript('pause').run(store, ['generate', 'resume', '', '']),
+    },
+  ],
       before: accepted,
       run: ({ store }) => feedWindow(store, { worker: 'w1', leaseMs: HOUR, most: 1 }),
     },

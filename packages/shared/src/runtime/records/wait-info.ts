@@ -64,6 +64,7 @@ async function readLine({ redis, keys }: RecordStore, record: GenerationRecord) 
     .pttl(keys.brake)
     .get(keys.slots)
     .lrange(keys.durations, 0, -1)
+    .hget(keys.paused('generate'), 'reason')
     .time();
   const replies = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
     if (error) throw error;
@@ -87,13 +88,14 @@ async function readLine({ redis, keys }: RecordStore, record: GenerationRecord) 
   const brake = { reason: next<string | null>(), ms: Math.max(next<number>(), 0) };
   const slots = Number(next<string | null>() ?? 0);
   const callsMs = next<string[]>().map(Number);
+  const pauseReason = next<string | null>() || null;
   const [seconds, micros] = next<[string, string]>();
   return {
     nowMs: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000),
     position: inWindow !== null ? inWindow + 1 : ready !== null ? waitsInWindow + ready + 1 : null,
     waiting: waitsInWindow + waitsInReady,
     flow: { callsMs, slots, running, rate },
-    ...{ paused: paused !== null, account, model, breaker, seenMs, brake },
+    ...{ paused: paused !== null, pauseReason, account, model, breaker, seenMs, brake },
   };
 }
 
@@ -105,7 +107,7 @@ function causesOf(record: GenerationRecord, line: Line, leaseMs: number): Readon
     if (!causes.has(by)) causes.set(by, { untilMs, reason });
   };
   const { notBeforeMs, waitReason } = record;
-  if (line.paused) add('paused', null, 'an operator paused the queue');
+  if (line.paused) add('paused', null, line.pauseReason ?? 'an operator paused the queue');
   if (account[1]) add('account', Number(account[1]), account[0] ?? null);
   if (model[1]) add('model', Number(model[1]), model[0] ?? null);
   if (breaker[1]) add('upstream', Number(breaker[1]), breaker[0] ?? null);
