@@ -1,4 +1,5 @@
 import type { AcceptedRequest } from '@songmill/shared/contract/generation-rules';
+import { START_BY_PASSED } from '@songmill/shared/contract/generation-rules';
 import { isSettled } from '@songmill/shared/contract/words';
 import { newId } from '@songmill/shared/runtime/ids';
 import { type AcceptAnswer, acceptGeneration, type Idempotency } from '@songmill/shared/runtime/records/accept';
@@ -9,7 +10,7 @@ import { ClientGone, ProblemError, ValidationError } from '../errors.ts';
 import { isRedisTrouble } from '../queue/redis-trouble.ts';
 import { waitUntilSettled } from '../queue/settle-wait.ts';
 import { sendJson } from './answer.ts';
-import { readGenerationBody } from './generation-body.ts';
+import { asSent, readGenerationBody } from './generation-body.ts';
 import { idempotencyKey, idempotencyOf, keyReused, REPLAYED } from './idempotency.ts';
 import { preferenceApplied, waitSeconds } from './prefer.ts';
 import { noQuery } from './query.ts';
@@ -60,7 +61,8 @@ async function accept(
   });
   switch (outcome.outcome) {
     case 'accepted': {
-      const record = newRecord({ id, project: call.principal.project, request, ordinal: outcome.ordinal });
+      const { ordinal, status } = outcome;
+      const record = newRecord({ id, project: call.principal.project, request, status, ordinal });
       return { record, pointer: outcome.pointer, replayed: false };
     }
     case 'replayed': {
@@ -70,6 +72,8 @@ async function accept(
     }
     case 'key_reused':
       throw keyReused();
+    case 'late':
+      throw new ValidationError([asSent(call, START_BY_PASSED)]);
     case 'queue_full':
       throw new ProblemError('queue_full', `${settings.MAX_WAITING} generations wait already`, {
         headers: { 'Retry-After': '30' },

@@ -1,4 +1,4 @@
-import { type AcceptedRequest, validateGeneration } from '@songmill/shared/contract/generation-rules';
+import { type AcceptedRequest, type FieldFault, validateGeneration } from '@songmill/shared/contract/generation-rules';
 import type { InputFault } from '@songmill/shared/contract/problem';
 import type { ApiContext, Call, Faults } from '../context.ts';
 import { mediaTypeOf, readBody } from './body.ts';
@@ -39,6 +39,11 @@ export async function readGenerationBody(ctx: ApiContext, call: Call, faults: Fa
     if (shown.pointer === '' || !told.has(placeOf(shown))) faults.push(shown);
   }
   return null;
+}
+
+/** A fault of the request where its sender wrote it: in the form, or in the JSON body. */
+export function asSent(call: Call, fault: FieldFault): InputFault {
+  return mediaTypeOf(call, ['application/json', FORM]).essence === FORM ? inForm(fault) : fault;
 }
 
 function placeOf(fault: InputFault): string {

@@ -105,3 +105,43 @@ it('limits may be changed, and the default model needs no name', () => {
     request: { model: 'music-2.5', prompt: 'one\ntwo and three' },
   });
 });
+
+describe('times of a request', () => {
+  const nowMs = Date.parse('2026-01-01T00:00:00Z');
+  const judgedAt = (body: object) =>
+    validateGeneration({ lyrics: words, refer_voice: 'v', ...body }, { ...rules, nowMs });
+  const rules = { models: MODELS, defaultModel: 'music-01', onUnknownCharge: 'retry' } as const;
+  const codesOf = (body: object) => {
+    const verdict = judgedAt(body);
+    return verdict.ok ? [] : verdict.faults.map(({ pointer, code }) => `${pointer} ${code}`);
+  };
+
+  it('are kept in UTC with milliseconds, whatever zone they were given in', () => {
+    expect(judgedAt({ run_at: '2026-03-01T12:00:00+02:00', start_by: '2026-03-02T00:00:00Z' })).toMatchObject({
+      request: { run_at: '2026-03-01T10:00:00.000Z', start_by: '2026-03-02T00:00:00.000Z' },
+    });
+    expect(judgedAt({})).toMatchObject({ request: { run_at: null, start_by: null } });
+  });
+
+  it.each(['2026-03-01', '2026-03-01T12:00:00', '2026-02-30T12:00:00Z', 'tomorrow', ''])('%j is none', (run_at) => {
+    expect(codesOf({ run_at })).toEqual(['/run_at invalid_format']);
+  });
+
+  it('lie at most 366 days ahead, and the past means now', () => {
+    expect(codesOf({ run_at: '2027-01-02T00:00:00Z' })).toEqual([]);
+    expect(codesOf({ run_at: '2027-01-02T00:00:01Z' })).toEqual(['/run_at too_far']);
+    expect(codesOf({ run_at: '2001-01-01T00:00:00Z' })).toEqual([]);
+  });
+
+  it('leave room for a first call', () => {
+    const run_at = '2026-03-01T00:00:00Z';
+    expect(codesOf({ run_at, start_by: run_at })).toEqual([]);
+    expect(codesOf({ run_at, start_by: '2026-02-28T23:59:59Z' })).toEqual(['/start_by before_run_at']);
+  });
+
+  it('in the past are told beside other faults, but alone are left to who knows whether it is a replay', () => {
+    const start_by = '2025-12-31T23:59:59Z';
+    expect(codesOf({ start_by })).toEqual([]);
+    expect(codesOf({ start_by, refer_voice: 'é' })).toEqual(['/refer_voice invalid_id', '/start_by in_the_past']);
+  });
+});

@@ -10,7 +10,7 @@ export interface FieldFault {
   readonly message: string;
 }
 
-/** A request that may be queued: defaults filled in, line breaks LF, the model named. */
+/** A request that may be queued: defaults filled in, line breaks LF, the model named, times in UTC with milliseconds. */
 export type AcceptedRequest = Omit<GenerationRequest, 'model'> & { readonly model: string };
 
 export type Validation =
@@ -22,6 +22,8 @@ interface Rules {
   readonly models: ModelTable;
   readonly defaultModel: string;
   readonly onUnknownCharge: UnknownChargePolicy;
+  /** Unix milliseconds; the clock when left out. */
+  readonly nowMs?: number;
 }
 
 /**
@@ -62,10 +64,41 @@ export function validateGeneration(body: unknown, rules: Rules): Validation {
     const stricter = policyFault(given['on_unknown_charge'], rules.onUnknownCharge);
     if (stricter) faults.push(stricter);
   }
+  if (parsed.success) faults.push(...timeFaults(parsed.data, faults.length > 0, rules.nowMs ?? Date.now()));
   if (faults.length > 0 || !parsed.success) return { ok: false, faults };
   const lyrics = withLineFeeds(parsed.data.lyrics);
   const prompt = withLineFeeds(parsed.data.prompt);
-  return { ok: true, request: { ...parsed.data, lyrics, prompt, model: parsed.data.model ?? rules.defaultModel } };
+  const [run_at, start_by] = [inUtc(parsed.data.run_at), inUtc(parsed.data.start_by)];
+  const model = parsed.data.model ?? rules.defaultModel;
+  return { ok: true, request: { ...parsed.data, lyrics, prompt, model, run_at, start_by } };
+}
+
+/** The one fault that only the clock makes; told by `accept` when it is the only one. */
+export const START_BY_PASSED: FieldFault = {
+  pointer: '/start_by',
+  code: 'in_the_past',
+  message: 'the time for its first call is over',
+};
+
+const MOST_DAYS_AHEAD = 366;
+
+/** @param refused whether there are other faults: alone, a `start_by` in the past is no fault of a replay, which only `accept` knows */
+function timeFaults({ run_at, start_by }: GenerationRequest, refused: boolean, nowMs: number): FieldFault[] {
+  const faults: FieldFault[] = [];
+  const [runMs, startMs] = [run_at === null ? 0 : Date.parse(run_at), start_by === null ? null : Date.parse(start_by)];
+  if (runMs > nowMs + MOST_DAYS_AHEAD * 86_400_000) {
+    faults.push({ pointer: '/run_at', code: 'too_far', message: `at most ${MOST_DAYS_AHEAD} days ahead` });
+  }
+  if (startMs !== null && startMs < runMs) {
+    faults.push({ pointer: '/start_by', code: 'before_run_at', message: 'must not be before run_at' });
+  } else if (startMs !== null && startMs <= nowMs && refused) {
+    faults.push(START_BY_PASSED);
+  }
+  return faults;
+}
+
+function inUtc(time: string | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
 }
 
 /** CRLF becomes LF: the only change ever made to lyrics and prompt. */

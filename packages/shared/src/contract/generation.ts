@@ -21,6 +21,11 @@ export const audioSettingSchema = z
   })
   .meta({ id: 'AudioSetting', description: 'Sound options; what is left out is the upstream’s choice' });
 
+const moment = z.iso
+  .datetime({ offset: true, error: 'RFC 3339 with a time zone: 2026-01-31T12:00:00Z' })
+  .nullable()
+  .default(null);
+
 const pairs = z
   .record(z.string().min(1).max(64), z.string().max(512))
   .refine((object) => Object.keys(object).length <= 16, 'at most 16 pairs');
@@ -45,6 +50,8 @@ export const generationRequestSchema = z
     metadata: pairs.default({}),
     priority: z.enum(PRIORITIES).default('normal'),
     on_unknown_charge: z.enum(UNKNOWN_CHARGE_POLICIES).nullable().default(null),
+    run_at: moment.meta({ description: 'not before this time, at most 366 days ahead; the past means now' }),
+    start_by: moment.meta({ description: 'canceled as `expired` if its first call did not start by then' }),
   })
   .meta({ id: 'GenerationRequest' });
 
@@ -52,7 +59,7 @@ export type GenerationRequest = z.output<typeof generationRequestSchema>;
 export type GenerationInput = z.input<typeof generationRequestSchema>;
 
 /** Fields of the public contract whose effect comes in a later version: refused by name until then. */
-export const LATER_FIELDS = ['voice_reference', 'instrumental_reference', 'run_at', 'start_by', 'webhook'] as const;
+export const LATER_FIELDS = ['voice_reference', 'instrumental_reference', 'webhook'] as const;
 
 /** What the upstream said of one attempt. */
 export const upstreamAnswerSchema = z

@@ -33,7 +33,11 @@ export interface ModelRecord {
   song: string | null;
   spare: string | null;
   history: Status[];
-  place: null | 'ready' | 'window' | 'parked';
+  /** Must start by a time, and whether that is over; null = no time, or its first call was made. */
+  deadline: null | 'ahead' | 'over';
+  /** Scheduled, and its time has come. */
+  due: boolean;
+  place: null | 'ready' | 'window' | 'parked' | 'scheduled';
   score: number;
   erased: boolean;
 }
@@ -43,6 +47,8 @@ const CLASS_SPAN = 2 ** 44;
 /** The queue in front, said once more with plain objects: fair order, the window and the feeder's lease. */
 export class ModelLine {
   feeder: string | null = null;
+  /** Who holds the lease of those that come due. */
+  waker: string | null = null;
   readonly #records: readonly ModelRecord[];
   readonly #windowSize: number;
   readonly #virtual = new Map<string, number>();
@@ -53,7 +59,7 @@ export class ModelLine {
     this.#windowSize = windowSize;
   }
 
-  in(place: 'ready' | 'window' | 'parked'): ModelRecord[] {
+  in(place: 'ready' | 'window' | 'parked' | 'scheduled'): ModelRecord[] {
     const there = this.#records.filter((record) => record.place === place);
     return there.sort((a, b) => a.score - b.score || (a.id < b.id ? -1 : 1));
   }

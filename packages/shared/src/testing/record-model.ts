@@ -60,7 +60,8 @@ export class RecordModel {
     record.history.push(to);
   }
 
-  #finishWithoutSong(record: ModelRecord, status: 'failed' | 'needs_review', script: string): true {
+  #finishWithoutSong(record: ModelRecord, status: 'failed' | 'needs_review' | 'canceled', script: string): true {
+    record.deadline = null;
     record.early = false;
     record.limited = null;
     this.line.leave(record);
@@ -92,7 +93,11 @@ export class RecordModel {
   claim(record: ModelRecord, run: number, token: string, worker: string, limits: Limits): string {
     if (record.erased) return 'gone';
     if (isSettled(record.status) || record.run !== run) return 'done';
-    if (record.early) return 'early';
+    if (record.early || record.status === 'scheduled') return 'early';
+    if (record.deadline === 'over') {
+      this.#finishWithoutSong(record, 'canceled', 'claim');
+      return 'settled';
+    }
     const { intent } = record;
     if (intent) {
       if (record.answered || this.alive.has(intent.worker)) return 'busy';
@@ -126,9 +131,22 @@ export class RecordModel {
       this.breaker.expired = false;
     }
     record.intent = this.open(record, token, worker, false);
+    record.deadline = null;
     record.place = 'window';
     if (record.status !== 'processing') this.move(record, 'processing', 'claim');
     return 'claimed';
+  }
+
+  /** Answers those that came into line, in this order. */
+  takeDue(most: number): { canceled: number; woken: ModelRecord[] } {
+    const late = byId(this.records.filter(({ deadline }) => deadline === 'over')).slice(0, most);
+    for (const record of late) this.#finishWithoutSong(record, 'canceled', 'due');
+    const woken = byId(this.line.in('scheduled').filter(({ due }) => due)).slice(0, most);
+    for (const record of woken) {
+      this.move(record, 'queued', 'due');
+      this.line.enqueue(record);
+    }
+    return { canceled: late.length, woken };
   }
 
   #heldBack(record: ModelRecord): 'held' | 'yield' | null {
@@ -249,6 +267,7 @@ export class RecordModel {
     record.song = token;
     record.spare = null;
     record.early = false;
+    record.deadline = null;
     record.limited = null;
     this.line.leave(record);
     this.move(record, 'succeeded', 'publish');
@@ -260,6 +279,7 @@ export class RecordModel {
     if (isSettled(record.status) && record.status !== 'needs_review') return 'conflict';
     record.early = false;
     record.limited = null;
+    record.deadline = null;
     this.line.leave(record);
     this.move(record, 'canceled', 'cancel');
     return 'canceled';
@@ -294,4 +314,9 @@ export class RecordModel {
     }
     return 'reopened';
   }
+}
+
+/** As Redis orders what has the same score. */
+function byId(records: readonly ModelRecord[]): ModelRecord[] {
+  return records.toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -29,6 +29,8 @@ export function requestOf(fields: Partial<AcceptedRequest> = {}): AcceptedReques
     metadata: {},
     priority: 'normal',
     on_unknown_charge: null,
+    run_at: null,
+    start_by: null,
     ...fields,
   };
 }

@@ -2,11 +2,13 @@
 accept: records generations and puts them in line, and decides idempotency in the same step.
 keys:   1 root of our keys
 args:   1 idempotency key, hashed ('' none)  2 fingerprint  3 most waiting generations  4 project  5 number of items,
-        then for each: id, priority, model, policy for unknown charges, request as JSON
-answer: accepted, then for each item 1 (add its pointer now) or 0 (the feeder will), then the first item's ordinal
-        replayed, id of the record made before | key_reused | queue_full
+        then for each: id, priority, model, policy for unknown charges, not before (Unix ms, 0 = now),
+        first call by (Unix ms, 0 = whenever), request as JSON
+answer: accepted, then for each item 1 (add its pointer now), 0 (the feeder will) or s (it is scheduled), then the
+        first item's ordinal
+        replayed, id of the record made before | key_reused | queue_full | late (the time for a first call is over)
 twice:  the same ids again change nothing and answer as before
-arrows: (new) -> queued
+arrows: (new) -> queued, (new) -> scheduled
 ]]
 -- @include record.lua
 -- @include waiting.lua
@@ -24,30 +26,46 @@ end
 local answer = { 'accepted' }
 if redis.call('EXISTS', root .. 'g:' .. first_id) == 1 then
   for i = 1, count do
-    local id = ARGV[6 + (i - 1) * 5]
-    answer[#answer + 1] = redis.call('ZSCORE', root .. 'window', id) and '1' or '0'
+    local id = ARGV[6 + (i - 1) * 7]
+    local scheduled = redis.call('ZSCORE', root .. 'scheduled', id)
+    answer[#answer + 1] = scheduled and 's' or redis.call('ZSCORE', root .. 'window', id) and '1' or '0'
   end
   answer[#answer + 1] = redis.call('HGET', root .. 'g:' .. first_id, 'ordinal')
   return answer
 end
 
-local waiting = redis.call('ZCARD', root .. 'ready') + redis.call('ZCARD', root .. 'window') + redis.call('ZCARD', root .. 'parked')
+local waiting = 0
+for _, set in ipairs({ 'ready', 'window', 'parked', 'scheduled' }) do
+  waiting = waiting + redis.call('ZCARD', root .. set)
+end
 if waiting + count > most then return { 'queue_full' } end
 
 local now, micros = clock()
+for i = 1, count do
+  local start_by = tonumber(ARGV[11 + (i - 1) * 7])
+  if start_by > 0 and start_by <= now then return { 'late' } end
+end
 local last = tonumber(redis.call('GET', root .. 'ordinal') or '0')
 redis.call('SADD', root .. 'projects', project)
 local first_ordinal = int(math.max(last + 1, micros))
 for i = 1, count do
-  local at = 6 + (i - 1) * 5
+  local at = 6 + (i - 1) * 7
   last = math.max(last + 1, micros)
   local g = { id = ARGV[at], key = root .. 'g:' .. ARGV[at], project = project, run = 1, ordinal = int(last), priority = ARGV[at + 1] }
   -- created_at is the time in the ordinal, which may run ahead of the clock: so lists bound by time agree with it.
   redis.call('HSET', g.key, 'project', project, 'run', 1, 'ordinal', g.ordinal, 'created_at', int(math.floor(last / 1000)), 'priority', g.priority,
-    'model', ARGV[at + 2], 'policy', ARGV[at + 3], 'request', ARGV[at + 4], 'idempotency', idempotency)
+    'model', ARGV[at + 2], 'policy', ARGV[at + 3], 'request', ARGV[at + 6], 'idempotency', idempotency)
   redis.call('ZADD', root .. 'l:' .. project, g.ordinal, g.id)
-  transition(g, 'queued', now)
-  answer[#answer + 1] = enqueue(g, now) and '1' or '0'
+  local run_at, start_by = tonumber(ARGV[at + 4]), ARGV[at + 5]
+  if start_by ~= '0' then redis.call('ZADD', root .. 'deadlines', start_by, g.id) end
+  if run_at > now then
+    redis.call('ZADD', root .. 'scheduled', int(run_at), g.id)
+    transition(g, 'scheduled', now)
+    answer[#answer + 1] = 's'
+  else
+    transition(g, 'queued', now)
+    answer[#answer + 1] = enqueue(g, now) and '1' or '0'
+  end
 end
 redis.call('SET', root .. 'ordinal', int(last))
 if idempotency ~= '' then redis.call('HSET', root .. 'i:' .. idempotency, 'fingerprint', fingerprint, 'id', first_id) end

@@ -26,12 +26,15 @@ export type AcceptAnswer =
   | {
       readonly outcome: 'accepted';
       readonly pointer: Pointer | null;
+      readonly status: 'queued' | 'scheduled';
       /** Its place in every list and, in microseconds, the time it was made. */
       readonly ordinal: number;
     }
   | { readonly outcome: 'replayed'; readonly id: string }
   | { readonly outcome: 'key_reused' }
-  | { readonly outcome: 'queue_full' };
+  | { readonly outcome: 'queue_full' }
+  /** The time by which its first call had to start is over. */
+  | { readonly outcome: 'late' };
 
 /**
  * Records one generation and puts it in line. Resolves only after Redis acknowledged it under its
@@ -51,18 +54,22 @@ export async function acceptGeneration(store: RecordStore, input: AcceptInput): 
       request.priority,
       request.model,
       input.policy,
+      request.run_at === null ? 0 : Date.parse(request.run_at),
+      request.start_by === null ? 0 : Date.parse(request.start_by),
       JSON.stringify(request),
     ]),
   );
   switch (reply[0]) {
     case 'accepted': {
       const pointer = reply[1] === '1' ? { id, run: 1, priority: request.priority } : null;
-      return { outcome: 'accepted', pointer, ordinal: Number(reply[2]) };
+      const status = reply[1] === 's' ? 'scheduled' : 'queued';
+      return { outcome: 'accepted', pointer, status, ordinal: Number(reply[2]) };
     }
     case 'replayed':
       return { outcome: 'replayed', id: reply[1]! };
     case 'key_reused':
     case 'queue_full':
+    case 'late':
       return { outcome: reply[0] };
     default:
       throw new TypeError(`accept answered ${reply[0]}`);

@@ -95,7 +95,7 @@ describe('accepting', () => {
 
   it('takes 100 items in one step, in their order', async () => {
     const ids = Array.from({ length: 100 }, () => newId('gen'));
-    const item = (id: string) => [id, 'bulk', 'music-01', 'retry', JSON.stringify(requestOf({ custom_id: id }))];
+    const item = (id: string) => [id, 'bulk', 'music-01', 'retry', 0, 0, JSON.stringify(requestOf({ custom_id: id }))];
     const args = ['key', 'f', 1000, 'p', ids.length, ...ids.flatMap(item)];
     const accept = loadScript('accept');
     const reply = words(await accept.run(records.store, args));
@@ -109,7 +109,7 @@ describe('accepting', () => {
 
   it('takes all of the items or none', async () => {
     const ids = [newId('gen'), newId('gen'), newId('gen')];
-    const items = ids.flatMap((id) => [id, 'bulk', 'music-01', 'retry', '{}']);
+    const items = ids.flatMap((id) => [id, 'bulk', 'music-01', 'retry', 0, 0, '{}']);
     const reply = await loadScript('accept').run(records.store, ['', '', 2, 'p', 3, ...items]);
     expect(words(reply)).toEqual(['queue_full']);
     expect(await records.store.redis.exists(...ids.map((id) => records.store.keys.generation(id)))).toBe(0);

@@ -5,7 +5,7 @@ keys:   1 root of our keys
 args:   1 id  2 operation made by the caller
 answer: canceled, run | conflict, status | missing
 twice:  the same operation answers canceled again
-arrows: queued -> canceled, processing -> canceled, needs_review -> canceled
+arrows: scheduled -> canceled, queued -> canceled, processing -> canceled, needs_review -> canceled
 ]]
 -- @include record.lua
 -- @include waiting.lua

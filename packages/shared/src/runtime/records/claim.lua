@@ -5,10 +5,11 @@ args:   1 id  2 run  3 token made by the worker  4 worker  5 lease in ms  6 long
         7 MAX_ATTEMPTS  8 MAX_UNKNOWN_CHARGES
 answer: claimed, attempt number, attempts counted in this run, 1 if the model has worked before, request as JSON
         gone (no record) | done (settled, or an older run) | early, ms | busy, ms (another worker's call is open)
-        held, ms, scope (upstream: by the breaker) | yield, ms (it tripped the hold, so another one probes) | settled, status (the limits are reached)
+        held, ms, scope (upstream: by the breaker) | yield, ms (it tripped the hold, so another one probes) | settled, status (the limits are reached,
+        or its time for a first call is over)
 twice:  the same token answers as before; claimed opens no second attempt
 arrows: queued -> processing, processing -> queued, processing -> needs_review, processing -> failed,
-        queued -> needs_review, queued -> failed
+        queued -> needs_review, queued -> failed, queued -> canceled
 ]]
 -- @include record.lua
 -- @include waiting.lua
@@ -37,6 +38,13 @@ if g.token == token then return claimed(attempt_of(g, token)) end
 if SETTLED[g.status] and redis.call('HGET', g.key, 'settled_by') == token then return { 'settled', g.status } end
 if SETTLED[g.status] or g.run ~= run then return { 'done' } end
 if g.not_before > now then return { 'early', g.not_before - now } end
+-- It has no pointer until `due` moves it, so this one is left from what Redis forgot.
+if g.status == 'scheduled' then return { 'early', 1000 } end
+local deadline = redis.call('ZSCORE', root .. 'deadlines', id)
+if deadline and tonumber(deadline) <= now then
+  expire(g, now)
+  return settled()
+end
 
 if g.token then
   local seen = tonumber(redis.call('ZSCORE', root .. 'workers', g.worker) or '0')
@@ -96,6 +104,7 @@ local a = open_attempt(g, token, worker, now)
 redis.call('HSET', g.key, 'token', token, 'worker', worker)
 redis.call('HSETNX', g.key, 'started_at', int(now))
 redis.call('HDEL', g.key, 'not_before', 'wait_reason')
+if deadline then redis.call('ZREM', root .. 'deadlines', id) end
 leave_line(g, now)
 if g.status ~= 'processing' then transition(g, 'processing', now) end
 return claimed(a)

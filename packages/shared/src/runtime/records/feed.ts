@@ -3,6 +3,7 @@ import type { Pointer } from '../queues.ts';
 import { loadScript, type RecordStore, words } from './store.ts';
 
 const feedScript = loadScript('feed');
+const dueScript = loadScript('due');
 const repairScript = loadScript('repair');
 const beatScript = loadScript('beat');
 
@@ -13,11 +14,33 @@ export async function feedWindow(
 ): Promise<Pointer[] | null> {
   const reply = words(await feedScript.run(store, [input.worker, input.leaseMs, input.most]));
   if (reply[0] === 'other') return null;
+  return pointersIn(reply);
+}
+
+/** Each as three words: id, run, priority. */
+function pointersIn(reply: readonly string[]): Pointer[] {
   const pointers: Pointer[] = [];
   for (let i = 0; i < reply.length; i += 3) {
     pointers.push({ id: reply[i]!, run: Number(reply[i + 1]), priority: reply[i + 2] as Priority });
   }
   return pointers;
+}
+
+export interface DuePage {
+  readonly canceled: number;
+  readonly cameIntoLine: number;
+  /** Those that BullMQ's window has room for. */
+  readonly pointers: readonly Pointer[];
+}
+
+/** Lets scheduled generations into line and cancels late ones; null when another worker holds the lease. */
+export async function takeDue(
+  store: RecordStore,
+  input: { worker: string; leaseMs: number; most: number },
+): Promise<DuePage | null> {
+  const [first, second, ...rest] = words(await dueScript.run(store, [input.worker, input.leaseMs, input.most]));
+  if (first === 'other') return null;
+  return { canceled: Number(first), cameIntoLine: Number(second), pointers: pointersIn(rest) };
 }
 
 export interface RepairPage {

@@ -11,6 +11,10 @@ export interface Keys {
   readonly ready: string;
   readonly window: string;
   readonly parked: string;
+  /** Not yet in line, by the time that they may start. */
+  readonly scheduled: string;
+  /** By the time that a first call must have started. */
+  readonly deadlines: string;
   readonly events: string;
   readonly projects: string;
   readonly workers: string;
@@ -50,6 +54,8 @@ export function keysOf(prefix: string): Keys {
     ready: `${root}ready`,
     window: `${root}window`,
     parked: `${root}parked`,
+    scheduled: `${root}scheduled`,
+    deadlines: `${root}deadlines`,
     events: `${root}events`,
     projects: `${root}projects`,
     workers: `${root}workers`,

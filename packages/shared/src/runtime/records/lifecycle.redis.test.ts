@@ -28,6 +28,8 @@ const request = {
   metadata: {},
   priority: 'normal',
   on_unknown_charge: null,
+  run_at: null,
+  start_by: null,
 } as const;
 
 beforeAll(async () => {

@@ -129,7 +129,7 @@ describe('lists', () => {
         const chosen = chunk % 10 === 0 && n === 0;
         if (chosen) rare.unshift(id);
         const request = requestOf({ custom_id: chosen ? 'rare' : null });
-        return [id, 'bulk', 'music-01', 'retry', JSON.stringify(request)];
+        return [id, 'bulk', 'music-01', 'retry', 0, 0, JSON.stringify(request)];
       });
       await accept.run(records.store, ['', '', 1_000_000, 'p', 100, ...items.flat()]);
     }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OUTCOME_TABLE, type OutcomeKind } from '../../contract/outcomes.ts';
-import { isSettled, PRIORITIES, type Status, UNKNOWN_CHARGE_POLICIES } from '../../contract/words.ts';
+import { isSettled, PRIORITIES, UNKNOWN_CHARGE_POLICIES } from '../../contract/words.ts';
 import { RecordModel } from '../../testing/record-model.ts';
 import type { ModelAttempt, ModelRecord } from '../../testing/record-model-line.ts';
 import { openTestRecords, requestOf, type TestRecords } from '../../testing/records.ts';
@@ -9,7 +9,7 @@ import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { type Arrow, arrowsOfDocs } from '../../testing/script-headers.ts';
 import type { Idempotency } from './accept.ts';
 import { eraseGeneration } from './erase.ts';
-import { beat, feedWindow } from './feed.ts';
+import { beat, feedWindow, takeDue } from './feed.ts';
 import { probeHoldsNow } from './hold.ts';
 import { unpackedHash } from './packed.ts';
 import { markAnswered } from './publish.ts';
@@ -127,6 +127,8 @@ interface AcceptPick {
   policy: number;
   key: number | null;
   fingerprint: number;
+  scheduled: boolean;
+  deadline: boolean;
   twice: boolean;
 }
 const idempotencyOf = (key: number | null, fingerprint: number): Idempotency | null =>
@@ -138,7 +140,9 @@ function accept(input: AcceptPick): Step {
     const [project, priority] = [PROJECTS[input.project]!, PRIORITIES[input.priority]!];
     const [song, policy] = [MODELS[input.model]!, UNKNOWN_CHARGE_POLICIES[input.policy]!];
     const idempotency = idempotencyOf(input.key, input.fingerprint);
-    const request = requestOf({ priority, model: song });
+    const run_at = input.scheduled ? '2100-01-01T00:00:00.000Z' : null;
+    const start_by = input.deadline ? '2100-01-02T00:00:00.000Z' : null;
+    const request = requestOf({ priority, model: song, run_at, start_by });
     const answer = await real.run(input.twice, () =>
       real.records.accept({ id, project, request, policy, idempotency, maxWaiting: MAX_WAITING }),
     );
@@ -156,12 +160,15 @@ function accept(input: AcceptPick): Step {
       ...{ id, project, priority, policy, model: song },
       ...{ status: '(new)', run: 1, counted: 0, unknown: 0, intent: null, answered: false, early: false },
       ...{ limited: null, attempts: [], song: null, spare: null, history: [], place: null, score: 0, erased: false },
+      ...{ deadline: input.deadline ? 'ahead' : null, due: false },
     };
     model.records.push(record);
-    model.move(record, 'queued', 'accept');
-    const pointer = model.line.enqueue(record) ? { id, run: 1, priority } : null;
+    const status = input.scheduled ? 'scheduled' : 'queued';
+    model.move(record, status, 'accept');
+    if (input.scheduled) record.place = 'scheduled';
+    const pointer = !input.scheduled && model.line.enqueue(record) ? { id, run: 1, priority } : null;
     if (idempotency) model.keys.set(idempotency.key, { fingerprint: idempotency.fingerprint, id });
-    expect(answer).toMatchObject({ outcome: 'accepted', pointer });
+    expect(answer).toMatchObject({ outcome: 'accepted', pointer, status });
   });
 }
 
@@ -306,6 +313,22 @@ function feed(input: { worker: number; most: number }): Step {
   });
 }
 
+function due(input: { worker: number; most: number }): Step {
+  return new Step('due', input, always, async (model, real) => {
+    const worker = WORKERS[input.worker]!;
+    const answer = await takeDue(real.store, { worker, leaseMs: LEASE_MS, most: input.most });
+    if (model.line.waker !== null && model.line.waker !== worker) {
+      expect(answer).toBeNull();
+      return;
+    }
+    model.line.waker = worker;
+    const { canceled, woken } = model.takeDue(input.most);
+    const inWindow = woken.filter(({ place }) => place === 'window');
+    const pointers = inWindow.map(({ id, run, priority }) => ({ id, run, priority }));
+    expect(answer).toEqual({ canceled, cameIntoLine: woken.length, pointers });
+  });
+}
+
 function beats(input: { worker: number; leaves: boolean; twice: boolean }): Step {
   return new Step('beat', input, always, async (model, real) => {
     const worker = WORKERS[input.worker]!;
@@ -330,7 +353,11 @@ function probe(input: { twice: boolean }): Step {
 }
 
 /** What time does, without waiting for it. */
-function later(input: { what: 'delay' | 'day' | 'probe' | 'worker' | 'lease'; record: number; worker: number }): Step {
+function later(input: {
+  what: 'delay' | 'day' | 'probe' | 'worker' | 'lease' | 'due' | 'late';
+  record: number;
+  worker: number;
+}): Step {
   return new Step('later', input, some, async (model, real) => {
     const { redis, keys } = real.store;
     const record = chosen(model, input.record)!;
@@ -338,6 +365,14 @@ function later(input: { what: 'delay' | 'day' | 'probe' | 'worker' | 'lease'; re
     if (input.what === 'delay' && record.early) {
       record.early = false;
       await redis.hset(key, 'not_before', '1');
+    }
+    if (input.what === 'due' && record.place === 'scheduled') {
+      record.due = true;
+      await redis.zadd(keys.scheduled, 1, record.id);
+    }
+    if (input.what === 'late' && record.deadline !== null) {
+      record.deadline = 'over';
+      await redis.zadd(keys.deadlines, 1, record.id);
     }
     if (input.what === 'day' && record.limited) {
       record.limited = 'for a day';
@@ -360,7 +395,8 @@ function later(input: { what: 'delay' | 'day' | 'probe' | 'worker' | 'lease'; re
     }
     if (input.what === 'lease') {
       model.line.feeder = null;
-      await redis.del(`${keys.root}lease:feeder`);
+      model.line.waker = null;
+      await redis.del(`${keys.root}lease:feeder`, `${keys.root}lease:due`);
     }
   });
 }
@@ -370,13 +406,14 @@ async function compare(model: RecordModel, real: Real): Promise<void> {
   const { redis, keys } = real.store;
   const kept = model.records.filter(({ erased }) => !erased);
   const lists = PROJECTS.flatMap((project) =>
-    (['queued', 'processing', 'succeeded', 'failed', 'canceled', 'needs_review'] as const).map(
+    (['scheduled', 'queued', 'processing', 'succeeded', 'failed', 'canceled', 'needs_review'] as const).map(
       (status) => [project, status] as const,
     ),
   );
   const pipeline = redis.pipeline();
   for (const { id } of model.records) pipeline.hgetall(keys.generation(id));
-  for (const place of [keys.ready, keys.window, keys.parked]) pipeline.zrange(place, '0', '-1');
+  for (const place of [keys.ready, keys.window, keys.parked, keys.scheduled, keys.deadlines])
+    pipeline.zrange(place, '0', '-1');
   for (const [project, status] of lists) pipeline.zrange(keys.list(project, status), '0', '-1');
   pipeline.hgetall(`${keys.root}fair`);
   pipeline.smembers(`${keys.root}holds`);
@@ -424,8 +461,12 @@ async function compare(model: RecordModel, real: Real): Promise<void> {
   expect(next<string[]>(), 'ready').toEqual(ids(model.line.in('ready')));
   expect(next<string[]>().sort(), 'window').toEqual(ids(model.line.in('window')).sort());
   expect(next<string[]>().sort(), 'parked').toEqual(ids(model.line.in('parked')).sort());
+  expect(next<string[]>().sort(), 'scheduled').toEqual(ids(model.line.in('scheduled')).sort());
+  expect(next<string[]>().sort(), 'deadlines').toEqual(
+    ids(model.records.filter(({ deadline }) => deadline !== null)).sort(),
+  );
   for (const [project, status] of lists) {
-    const expected = kept.filter((record) => record.project === project && record.status === (status as Status));
+    const expected = kept.filter((record) => record.project === project && record.status === status);
     expect(next<string[]>(), `${project} ${status}`).toEqual(ids(expected));
   }
   const counts: Record<string, string> = {};
@@ -474,6 +515,7 @@ const accepts = fc
     ...{ project: fc.nat(1), priority: fc.nat(2), model: fc.nat(1), policy: fc.nat(2) },
     key,
     fingerprint: fc.nat(1),
+    ...{ scheduled: rarely, deadline: rarely },
     twice,
   })
   .map(accept);
@@ -493,16 +535,25 @@ const steps = [
   fc.record({ record: few, twice }).map(erase),
   fc.record({ most: fc.integer({ min: 1, max: 3 }) }).map(pack),
   fc.record({ worker, most: fc.nat(3) }).map(feed),
+  fc.record({ worker, most: fc.nat(3) }).map(due),
   ...[beating, beating],
   fc.record({ twice }).map(probe),
-  fc.record({ what: fc.constantFrom('delay', 'day', 'probe', 'worker', 'lease'), record: few, worker }).map(later),
+  fc
+    .record({ what: fc.constantFrom('delay', 'day', 'probe', 'worker', 'lease', 'due', 'late'), record: few, worker })
+    .map(later),
 ];
 
 /** Walks that reach what random runs reach seldom, by the same steps and with the same comparisons. */
 const plainly = { record: 0, twice: true };
 const walk = {
-  accept: (policy = 0) =>
-    accept({ ...{ project: 0, priority: 1, model: 0, policy, key: null, fingerprint: 0 }, twice: true }),
+  accept: (policy = 0, times: { scheduled?: boolean; deadline?: boolean } = {}) =>
+    accept({
+      ...{ project: 0, priority: 1, model: 0, policy, key: null, fingerprint: 0, twice: true },
+      ...{ scheduled: false, deadline: false, ...times },
+    }),
+  later: (what: Parameters<typeof later>[0]['what'], record = 0) => later({ what, record, worker: 0 }),
+  feed: () => feed({ worker: 0, most: 10 }),
+  due: () => due({ worker: 0, most: 10 }),
   alive: () => beats({ worker: 0, leaves: false, twice: true }),
   dead: () => later({ what: 'worker', record: 0, worker: 0 }),
   claim: (by = 0, lowered = false, record = 0) => claim({ record, worker: by, old: false, lowered, twice: true }),
@@ -591,6 +642,20 @@ const WALKS: Readonly<Record<string, readonly Step[]>> = {
       walk.dead(),
       walk.claim(1, true),
     ],
+  ],
+  'a scheduled song': [
+    ...[walk.accept(0, { scheduled: true, deadline: true }), walk.alive(), walk.claim(), walk.due(), walk.later('due')],
+    ...[walk.due(), walk.claim(), walk.later('late'), walk.due(), walk.publish()],
+  ],
+  'a scheduled song that is canceled': [walk.accept(0, { scheduled: true }), walk.cancel(), walk.reopen('retry')],
+  'a scheduled song whose call Redis forgot': [
+    ...[walk.accept(0, { scheduled: true }), publish({ ...plainly, call: null })],
+  ],
+  'songs that started too late': [
+    ...[walk.accept(0, { deadline: true }), walk.alive(), walk.later('late'), walk.claim(), walk.reopen('retry')],
+    ...[walk.accept(0, { deadline: true }), walk.later('late'), walk.due()],
+    ...[walk.accept(0, { scheduled: true, deadline: true }), walk.later('due'), walk.later('late'), walk.due()],
+    ...[walk.due(), walk.feed()],
   ],
   'an upstream out of reach': [
     ...[walk.accept(), walk.alive()],

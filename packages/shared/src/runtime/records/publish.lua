@@ -4,7 +4,7 @@ keys:   1 root of our keys
 args:   1 id  2 token  3 worker  4 song as JSON  5 upstream's answer as JSON ('' none)
 answer: published | spare | gone, then 1 if an account hold was lifted or the breaker closed
 twice:  the same token answers as before and changes nothing
-arrows: processing -> succeeded, queued -> succeeded
+arrows: processing -> succeeded, queued -> succeeded, scheduled -> succeeded
 ]]
 -- @include record.lua
 -- @include waiting.lua

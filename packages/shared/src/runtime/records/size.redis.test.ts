@@ -57,7 +57,7 @@ describe('the time of a script', () => {
     const times: number[] = [];
     for (let n = 0; n < 10; n++) {
       const items = Array.from({ length: 100 }, () => newId('gen')).flatMap((id) => [
-        ...[id, 'bulk', 'music-01', 'retry', JSON.stringify(request)],
+        ...[id, 'bulk', 'music-01', 'retry', 0, 0, JSON.stringify(request)],
       ]);
       await redis.call('SLOWLOG', 'RESET');
       await loadScript('accept').run(records.store, ['', '', 1_000_000, 'p', 100, ...items]);

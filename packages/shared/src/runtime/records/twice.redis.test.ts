@@ -7,7 +7,7 @@ import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { headerOf } from '../../testing/script-headers.ts';
 import { type FaultProxy, startProxy } from '../../testing/tcp-proxy.ts';
 import { eraseGeneration } from './erase.ts';
-import { beat, feedWindow, findMissingPointers } from './feed.ts';
+import { beat, feedWindow, findMissingPointers, takeDue } from './feed.ts';
 import { probeHoldsNow } from './hold.ts';
 import { markAnswered, publishGeneration } from './publish.ts';
 import type { ReleaseInput } from './release.ts';
@@ -38,6 +38,7 @@ interface Situation {
 }
 
 const HOUR = 3_600_000;
+const [AHEAD, PAST] = ['2100-01-01T00:00:00.000Z', '2000-01-01T00:00:00.000Z'];
 const G = 'gen_1';
 const upstream = { http_status: 200, code: 1, message: 'said so', trace_id: 't' };
 const key = (fingerprint: string) => ({ key: 'k', fingerprint });
@@ -104,6 +105,12 @@ const kinds = (Object.keys(OUTCOME_TABLE) as OutcomeKind[]).filter((kind) => kin
 const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
   accept: [
     { title: 'a fresh one', run: (records) => records.accept({ id: G }) },
+    { title: 'a scheduled one', run: (records) => records.accept({ id: G, request: requestOf({ run_at: AHEAD }) }) },
+    { title: 'a late one', run: (records) => records.accept({ id: G, request: requestOf({ start_by: PAST }) }) },
+    {
+      title: 'one with a deadline',
+      run: (records) => records.accept({ id: G, request: requestOf({ start_by: AHEAD }) }),
+    },
     { title: 'a fresh one with a key', run: (records) => records.accept({ id: G, idempotency: key('f') }) },
     {
       title: 'one that has to wait in line',
@@ -136,12 +143,20 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
       title: 'three items over the edge of the window',
       before: (records) => windowSize(records, 2),
       run: ({ store }) => {
-        const items = ['gen_1', 'gen_2', 'gen_3'].flatMap((id) => [id, 'bulk', 'music-01', 'retry', '{}']);
+        const items = ['gen_1', 'gen_2', 'gen_3'].flatMap((id) => [id, 'bulk', 'music-01', 'retry', 0, 0, '{}']);
         return loadScript('accept').run(store, ['k', 'f', 100, 'p', 3, ...items]);
       },
     },
   ],
   claim: [
+    {
+      title: 'too late',
+      before: async (records) => {
+        await records.accepted({ id: G, request: requestOf({ start_by: AHEAD }) });
+        await records.store.redis.zadd(records.store.keys.deadlines, 1, G);
+      },
+      run: (records) => records.claim(G, { token: 't9' }),
+    },
     { title: 'out of reach', before: outOfReach, run: (records) => records.claim(G, { token: 't9' }) },
     {
       title: 'the probe',
@@ -458,21 +473,6 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     { title: 'a waiting one', before: accepted, run: ({ store }) => eraseGeneration(store, G, 90) },
     { title: 'gone', run: ({ store }) => eraseGeneration(store, G, 90) },
   ],
-  retain: [
-    {
-      title: 'nothing is old enough',
-      before: succeeded,
-      run: ({ store }) => retainPage(store, { step: 'settled', ageMs: HOUR, most: 1 }),
-    },
-  ],
-  feed: [
-    {
-      title: 'another worker feeds',
-      before: ({ store }) => feedWindow(store, { worker: 'w1', leaseMs: HOUR, most: 1 }),
-      run: ({ store }) => feedWindow(store, { worker: 'w2', leaseMs: HOUR, most: 1 }),
-    },
-    {
-      title: 'nobody is in line',
   pause: [
     {
       title: 'a first pause',
@@ -484,6 +484,33 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
       run: ({ store }) => loadScript('pause').run(store, ['generate', 'resume', '', '']),
     },
   ],
+  retain: [
+    {
+      title: 'nothing is old enough',
+      before: succeeded,
+      run: ({ store }) => retainPage(store, { step: 'settled', ageMs: HOUR, most: 1 }),
+    },
+  ],
+  due: [
+    {
+      title: 'another worker looks',
+      before: ({ store }) => takeDue(store, { worker: 'w1', leaseMs: HOUR, most: 1 }),
+      run: ({ store }) => takeDue(store, { worker: 'w2', leaseMs: HOUR, most: 1 }),
+    },
+    {
+      title: 'nothing is due',
+      before: (records) => records.accepted({ request: requestOf({ run_at: AHEAD, start_by: AHEAD }), id: G }),
+      run: ({ store }) => takeDue(store, { worker: 'w1', leaseMs: HOUR, most: 1 }),
+    },
+  ],
+  feed: [
+    {
+      title: 'another worker feeds',
+      before: ({ store }) => feedWindow(store, { worker: 'w1', leaseMs: HOUR, most: 1 }),
+      run: ({ store }) => feedWindow(store, { worker: 'w2', leaseMs: HOUR, most: 1 }),
+    },
+    {
+      title: 'nobody is in line',
       before: accepted,
       run: ({ store }) => feedWindow(store, { worker: 'w1', leaseMs: HOUR, most: 1 }),
     },

@@ -103,7 +103,7 @@ describe('values on their way through Lua', () => {
 
   it('an answer of 4,000 items does not run into a limit of Lua', async () => {
     const ids = Array.from({ length: 4000 }, () => newId('gen'));
-    const items = ids.flatMap((id) => [id, 'bulk', 'music-01', 'retry', '{}']);
+    const items = ids.flatMap((id) => [id, 'bulk', 'music-01', 'retry', 0, 0, '{}']);
     const accept = loadScript('accept');
     const reply = words(await accept.run(records.store, ['', '', 10_000, 'p', ids.length, ...items]));
     expect(reply).toHaveLength(4002);

@@ -107,6 +107,7 @@ function causesOf(record: GenerationRecord, line: Line, leaseMs: number): Readon
     if (!causes.has(by)) causes.set(by, { untilMs, reason });
   };
   const { notBeforeMs, waitReason } = record;
+  if (record.status === 'scheduled') add('schedule', startsAtMs(record));
   if (line.paused) add('paused', null, line.pauseReason ?? 'an operator paused the queue');
   if (account[1]) add('account', Number(account[1]), account[0] ?? null);
   if (model[1]) add('model', Number(model[1]), model[0] ?? null);
@@ -125,8 +126,13 @@ function causesOf(record: GenerationRecord, line: Line, leaseMs: number): Readon
   return causes;
 }
 
-function startsInMs(record: GenerationRecord, { nowMs, position, flow }: Line): number | null {
-  const notBefore = Math.max((record.notBeforeMs ?? 0) - nowMs, 0);
-  // One that is parked goes ahead of its class when its time comes.
-  return etaMs(position ?? 1, notBefore, flow);
+/** Before this nothing is done for it; 0 = at any time. */
+function startsAtMs({ status, notBeforeMs, request }: GenerationRecord): number {
+  return status === 'scheduled' ? Date.parse(request.run_at!) : (notBeforeMs ?? 0);
+}
+
+function startsInMs(record: GenerationRecord, { nowMs, position, waiting, flow }: Line): number | null {
+  // One that is parked goes ahead of its class when its time comes; a scheduled one joins the line that is left then.
+  const place = position ?? (record.status === 'scheduled' ? waiting + 1 : 1);
+  return etaMs(place, Math.max(startsAtMs(record) - nowMs, 0), flow);
 }

@@ -13,6 +13,12 @@ local function finish_without_song(g, status, code, v, now)
   transition(g, status, now)
 end
 
+-- `deadlines` knows who must start by when, until the first call.
+local function expire(g, now)
+  local v = { message = 'no call was started by the time that start_by names', upstream = '' }
+  finish_without_song(g, 'canceled', 'expired', v, now)
+end
+
 -- True when the run ended.
 local function judge(g, v, limits, now)
   if v.counts == 'ends_run' then

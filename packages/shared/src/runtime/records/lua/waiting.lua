@@ -1,5 +1,6 @@
 -- The queue in front: `ready` (fair order), `window` (pointers that wait or run in BullMQ),
--- `parked` (pointers that BullMQ delays). A waiting or running record is in exactly one of them.
+-- `parked` (pointers that BullMQ delays). A queued or running record is in exactly one of them, a scheduled one in
+-- `scheduled`, by its time.
 --
 -- Start-time fair queueing: a project's next song starts one share after its last one, or now if
 -- the project has been idle; `v:` is the virtual time of each class, `f:` a project's last finish.
@@ -47,6 +48,8 @@ local function leave_queue(g)
   if redis.call('ZREM', root .. 'ready', g.id) == 1 then left_ready(g, true) end
   redis.call('ZREM', root .. 'window', g.id)
   redis.call('ZREM', root .. 'parked', g.id)
+  redis.call('ZREM', root .. 'scheduled', g.id)
+  redis.call('ZREM', root .. 'deadlines', g.id)
 end
 
 local function park(g, due)
