@@ -37,17 +37,19 @@ export interface Keys {
   idempotency(hash: string): string;
   apiKey(sha256: string): string;
   readonly apiKeys: string;
+  reference(id: string): string;
+  /** Index of one project's references, by ordinal. */
+  references(project: string): string;
+  /** References that are not settled, by ordinal. */
+  readonly uploads: string;
+  /** References that settled while generations waited for them, until those are told. */
+  readonly settledReferences: string;
   /** BullMQ's hash of one queue job. */
   job(id: string, run: number): string;
   bull(part: string): string;
 }
 
 export function keysOf(prefix: string): Keys {
-  reference(id: string): string;
-  /** Index of one project's references, by ordinal. */
-  references(project: string): string;
-  /** References that are not settled, by ordinal. */
-  readonly uploads: string;
   const root = `{${prefix}}:`;
   return {
     root,
@@ -61,12 +63,16 @@ export function keysOf(prefix: string): Keys {
     workers: `${root}workers`,
     sweep: `${root}sweep`,
     brake: `${root}brake`,
+    breaker: `${root}breaker`,
     slots: `${root}slots`,
     durations: `${root}durations`,
     apiKeys: `${root}api-keys`,
+    reference: (id) => `${root}r:${id}`,
+    references: (project) => `${root}rl:${project}`,
+    uploads: `${root}uploads`,
+    settledReferences: `${root}settled-references`,
     generation: (id) => `${root}g:${id}`,
     list: (project, status) => (status ? `${root}l:${project}:${status}` : `${root}l:${project}`),
-    breaker: `${root}breaker`,
     worker: (id) => `${root}w:${id}`,
     hold: (scope) => `${root}hold:${scope}`,
     paused: (queue) => `${root}paused:${queue}`,
@@ -74,8 +80,5 @@ export function keysOf(prefix: string): Keys {
     apiKey: (sha256) => `${root}k:${sha256}`,
     job: (id, run) => `${root}bull:generate:${jobId({ id, run })}`,
     bull: (part) => `${root}bull:generate:${part}`,
-    reference: (id) => `${root}r:${id}`,
-    references: (project) => `${root}rl:${project}`,
-    uploads: `${root}uploads`,
   };
 }
