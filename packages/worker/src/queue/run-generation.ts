@@ -3,6 +3,7 @@ import { newToken } from '@songmill/shared/runtime/ids';
 import type { Pointer } from '@songmill/shared/runtime/queues';
 import { claimGeneration } from '@songmill/shared/runtime/records/claim';
 import { publishGeneration } from '@songmill/shared/runtime/records/publish';
+import { StorageError } from '@songmill/shared/runtime/storage/storage-error';
 import { commitStoredSong } from '../storage/commit-stored-song.ts';
 import { keepSong } from '../storage/keep-song.ts';
 import type { UpstreamResult } from '../upstream/result.ts';
@@ -10,7 +11,7 @@ import { giveBack } from './give-back.ts';
 import type { WorkerContext } from './context.ts';
 import type { Move } from './move.ts';
 
-/** Looked at again this often while the disk is too full for a paid song. */
+/** Looked at again this often while a paid song could not be stored. */
 const STORAGE_RECHECK_MS = 5000;
 
 /**
@@ -19,7 +20,7 @@ const STORAGE_RECHECK_MS = 5000;
  * nothing that was paid for is dropped.
  */
 export async function runGeneration(context: WorkerContext, pointer: Pointer): Promise<Move> {
-  const bought = await publishBoughtBefore(context, pointer.id);
+  const bought = await lookForBought(context, pointer.id);
   if (bought) return bought;
   if (await context.freeSpace.isLow()) {
     return { kind: 'brake', ms: STORAGE_RECHECK_MS, reason: 'storage', spent: false };
@@ -30,6 +31,25 @@ export async function runGeneration(context: WorkerContext, pointer: Pointer): P
   const result = await callUpstream(context, pointer.id, token, claim.request, claim.modelHasWorked);
   if (result.kind === 'song') return keepSong(context, { id: pointer.id, token, request: claim.request, result });
   return giveBack(context, { id: pointer.id, token, counted: claim.counted, model: claim.request.model, result });
+}
+
+/** While the storage cannot be asked nothing is bought: the whole queue waits, in order, and says why. */
+async function lookForBought(context: WorkerContext, id: string): Promise<Move | null> {
+  try {
+    return await publishBoughtBefore(context, id);
+  } catch (error) {
+    if (!(error instanceof StorageError) || (await canStore(context))) throw error;
+    context.logger.error({ err: error, generation_id: id }, 'the storage cannot be used; nothing is bought');
+    return { kind: 'brake', ms: STORAGE_RECHECK_MS, reason: 'storage', spent: false };
+  }
+}
+
+/** Trouble with one song alone must not stop the others. */
+function canStore({ storage }: WorkerContext): Promise<boolean> {
+  return storage.check().then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Storage holds the commit: a song bought before a crash, or before Redis forgot, is never bought again. */

@@ -12,7 +12,7 @@ export interface S3Keys {
 
 /** All in milliseconds. */
 export interface S3Limits {
-  /** For one step with all its repetitions; storing a song gets as much once more per `bytesPerLimit`. */
+  /** For one step with all its repetitions. */
   readonly stepMs: number;
   /** For one try of it: until the answer is complete, or for a song that is read, until it begins. */
   readonly tryMs: number;
@@ -22,7 +22,7 @@ export interface S3Limits {
   readonly pauseMs: number;
 }
 
-const LIMITS: S3Limits = { stepMs: 20_000, tryMs: 8000, silenceMs: 15_000, pauseMs: 200 };
+const LIMITS: S3Limits = { stepMs: 10_000, tryMs: 5000, silenceMs: 15_000, pauseMs: 200 };
 
 /** Connections to the store from one process; what is beyond them waits for one. */
 const CONNECTIONS = 64;

@@ -22,6 +22,7 @@ const EXTRA_MS_PER_BYTE = 1 / 64;
 
 /** Readiness is asked about often, and stores bill each write. */
 const CHECK_HOLDS_MS = 10_000;
+const CHECK_MS = 1500;
 
 /**
  * Songs in an object store: `<prefix><generation id>/<token>.mp3`, and `result.json` beside it, which is
@@ -205,11 +206,19 @@ export async function openS3Storage(place: S3Place, keys: S3Keys, options: S3Opt
   let checkedAt = Number.NEGATIVE_INFINITY;
   async function check(): Promise<void> {
     if (performance.now() - checkedAt < CHECK_HOLDS_MS) return;
-    await write(probe, 'x');
+    await write(probe, 'x', {}, performance.now() + CHECK_MS);
     checkedAt = performance.now();
   }
 
-  const step = <T>(what: string, work: () => Promise<T>) => asStorageError(what, () => refusalAsStorageError(work()));
+  async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await asStorageError(what, () => refusalAsStorageError(work()));
+    } catch (error) {
+      checkedAt = Number.NEGATIVE_INFINITY;
+      throw error;
+    }
+  }
+
   return {
     store: (key, sourcePath) => step('storing a song', () => store(key, sourcePath)),
     commit: (given) => step('committing a song', () => commit(given)),

@@ -25,6 +25,8 @@ export interface ObjectStore {
   readonly objects: Map<string, { bytes: Buffer; writtenMs: number }>;
   /** Requests so far, as `PUT /songs/x`. */
   readonly requests: { readonly line: string; readonly headers: IncomingMessage['headers'] }[];
+  /** Requests whose sender left before he had the whole answer. */
+  readonly left: string[];
   /** Asked before each request. */
   fault: (line: string) => Fault | null;
   /** Whether `If-None-Match` means anything to it. */
@@ -50,6 +52,7 @@ export async function startObjectStore(): Promise<ObjectStore> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     objects: new Map(),
     requests: [],
+    left: [],
     fault: () => null,
     honours: true,
     page: 1000,
@@ -69,6 +72,9 @@ async function answer(store: ObjectStore, request: IncomingMessage, response: Se
   const url = new URL(request.url ?? '', store.url);
   const line = `${request.method} ${url.pathname}`;
   store.requests.push({ line, headers: request.headers });
+  response.on('close', () => {
+    if (!response.writableFinished) store.left.push(line);
+  });
   const fault = store.fault(line);
   const fail = (status: number, code: string) => {
     const text = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message></Error>`;
