@@ -1,4 +1,4 @@
-import type { ModelReport } from '@songmill/shared/contract/model';
+import type { ModelReport } from '@songmill/shared/contract/model-list';
 import type { ServedModel } from '@songmill/shared/contract/models';
 import { type Hold, readHold } from '@songmill/shared/runtime/records/hold';
 import { rfc3339 } from '@songmill/shared/runtime/records/present';

@@ -1,4 +1,4 @@
-import type { ModelList } from '@songmill/shared/contract/model';
+import type { ModelList } from '@songmill/shared/contract/model-list';
 import type { AnswerPromise } from '../answer.ts';
 import { type CallOptions, type ClientContext, sendJson } from '../request.ts';
 
