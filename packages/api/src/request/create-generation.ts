@@ -35,6 +35,12 @@ export async function createGeneration(ctx: ApiContext, call: Call): Promise<voi
   answer(ctx, call, record, accepted.replayed, seconds);
 }
 
+const NAMED_FAULTS = {
+  unknown_reference: 'no such reference',
+  wrong_purpose: 'the reference was uploaded for another purpose and gives no such id',
+  foreign_id: 'this id was obtained for another project',
+} as const;
+
 interface Accepted {
   readonly record: GenerationRecord;
   readonly pointer: Extract<AcceptAnswer, { outcome: 'accepted' }>['pointer'];
@@ -62,9 +68,16 @@ async function accept(
   switch (outcome.outcome) {
     case 'accepted': {
       const { ordinal, status } = outcome;
-      const record = newRecord({ id, project: call.principal.project, request, status, ordinal });
+      const made = newRecord({ id, project: call.principal.project, request, status, ordinal });
+      // A reference that is settled already has left its id in the request, or has failed it.
+      const names = request.voice_reference !== undefined || request.instrumental_reference !== undefined;
+      const record = names ? ((await readGeneration(store, id)) ?? made) : made;
       return { record, pointer: outcome.pointer, replayed: false };
     }
+    case 'refused':
+      throw new ValidationError(
+        outcome.faults.map((fault) => asSent(call, { ...fault, message: NAMED_FAULTS[fault.code] })),
+      );
     case 'replayed': {
       const record = await readGeneration(store, outcome.id);
       if (record === null) throw new ProblemError('gone', `${outcome.id} was made with this key and deleted since`);

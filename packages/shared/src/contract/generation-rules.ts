@@ -41,13 +41,13 @@ export function validateGeneration(body: unknown, rules: Rules): Validation {
     const model = modelOf(given['model'], rules, faults);
     const lyrics = textOf(given['lyrics'] ?? '');
     const prompt = textOf(given['prompt'] ?? '');
-    const voice = textOf(given['refer_voice'] ?? '');
-    const instrumental = textOf(given['refer_instrumental'] ?? '');
+    const voice = textOf(given['refer_voice'] || given['voice_reference'] || '');
+    const instrumental = textOf(given['refer_instrumental'] || given['instrumental_reference'] || '');
     if (lyrics !== null) faults.push(...lyricsFaults(lyrics, model));
     if (prompt !== null && model.limits.prompt !== null) {
       faults.push(...textFaults('/prompt', prompt, model, model.limits.prompt));
     }
-    faults.push(...misplacedFaults(given, model));
+    faults.push(...misplacedFaults(given, model), ...namedReferenceFaults(given, model));
     if (!takesReferences(model)) {
       if (lyrics !== null) faults.push(...blankFaults(lyrics));
     } else if (voice !== null && instrumental !== null) {
@@ -70,7 +70,7 @@ export function validateGeneration(body: unknown, rules: Rules): Validation {
   const prompt = withLineFeeds(parsed.data.prompt);
   const [run_at, start_by] = [inUtc(parsed.data.run_at), inUtc(parsed.data.start_by)];
   const model = parsed.data.model ?? rules.defaultModel;
-  return { ok: true, request: { ...parsed.data, lyrics, prompt, model, run_at, start_by } };
+  return { ok: true, request: { ...withoutEmptyReferences(parsed.data), lyrics, prompt, model, run_at, start_by } };
 }
 
 /** The one fault that only the clock makes; told by `accept` when it is the only one. */
@@ -135,6 +135,39 @@ function misplacedFaults(given: Record<string, unknown>, model: Model): FieldFau
   return UPSTREAM_FIELDS.filter((field) => !model.fields.includes(field) && (textOf(given[field]) ?? '') !== '').map(
     (field) => ({ pointer: `/${field}`, code: 'not_for_model', message: `${model.id} does not take it` }),
   );
+}
+
+/** Our own references: `""` is absent; each stands instead of the upstream's id, not beside it. */
+function namedReferenceFaults(given: Record<string, unknown>, model: Model): FieldFault[] {
+  const faults: FieldFault[] = [];
+  const fields = [
+    ['voice_reference', 'refer_voice'],
+    ['instrumental_reference', 'refer_instrumental'],
+  ] as const;
+  for (const [field, upstream] of fields) {
+    const id = textOf(given[field]) ?? '';
+    const pointer = `/${field}`;
+    if (id === '') continue;
+    if (!takesReferences(model)) {
+      faults.push({ pointer, code: 'not_for_model', message: `${model.id} does not take it` });
+    }
+    if (!/^ref_[0-9A-Za-z]{1,64}$/.test(id)) {
+      faults.push({ pointer, code: 'invalid_id', message: 'the id of a reference begins with ref_' });
+    }
+    if ((textOf(given[upstream]) ?? '') !== '') {
+      faults.push({ pointer, code: 'given_twice', message: `give ${upstream} or ${field}, not both` });
+    }
+  }
+  return faults;
+}
+
+function withoutEmptyReferences<Request extends GenerationRequest>(request: Request): Request {
+  const { voice_reference: voice, instrumental_reference: instrumental, ...rest } = request;
+  return {
+    ...rest,
+    ...(voice ? { voice_reference: voice } : {}),
+    ...(instrumental ? { instrumental_reference: instrumental } : {}),
+  } as Request;
 }
 
 function lyricsFaults(raw: string, model: Model): FieldFault[] {

@@ -40,6 +40,12 @@ export const generationRequestSchema = z
     prompt: z.string().default('').meta({ description: 'what the music is like; for models from music-1.5 on' }),
     refer_voice: z.string().max(256).default(''),
     refer_instrumental: z.string().max(256).default(''),
+    voice_reference: z.string().max(256).optional().meta({
+      description: 'id of a reference of yours instead of `refer_voice`; waited for',
+    }),
+    instrumental_reference: z.string().max(256).optional().meta({
+      description: 'id of a reference of yours instead of `refer_instrumental`; waited for',
+    }),
     model: z.string().min(1).max(64).optional(),
     audio_setting: audioSettingSchema.default({}),
     custom_id: z
@@ -59,7 +65,7 @@ export type GenerationRequest = z.output<typeof generationRequestSchema>;
 export type GenerationInput = z.input<typeof generationRequestSchema>;
 
 /** Fields of the public contract whose effect comes in a later version: refused by name until then. */
-export const LATER_FIELDS = ['voice_reference', 'instrumental_reference', 'webhook'] as const;
+export const LATER_FIELDS = ['webhook'] as const;
 
 /** What the upstream said of one attempt. */
 export const upstreamAnswerSchema = z
@@ -106,6 +112,8 @@ export const generationSchema = z
       prompt: z.string().nullable(),
       refer_voice: z.string().nullable(),
       refer_instrumental: z.string().nullable(),
+      voice_reference: z.string().nullable(),
+      instrumental_reference: z.string().nullable(),
       audio_setting: z.object({
         sample_rate: z.number().int().optional(),
         bitrate: z.number().int().optional(),

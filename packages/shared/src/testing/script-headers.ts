@@ -53,3 +53,9 @@ export function arrowsOfDocs(): Arrow[] {
   const rows = readFileSync(docs, 'utf8').matchAll(/^\| `(\S+)` → `(\S+)` \| `(\S+)` \| \S/gm);
   return [...rows].map(([, from, to, script]) => ({ from: from!, to: to!, script: script! }));
 }
+
+/** Arrows that only a failed reference brings: a settled reference, or a step toward the line that finds it failed. */
+export function isByReference({ from, to, script }: Arrow): boolean {
+  if (script === 'resolve-waiters') return true;
+  return to === 'failed' && (script === 'accept' || script === 'due' || (script === 'reopen' && from === 'queued'));
+}

@@ -1,6 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { Part } from '@songmill/shared/runtime/lifecycle';
 import { addPointers, type Pointer } from '@songmill/shared/runtime/queues';
+import { resolveWaiters } from '@songmill/shared/runtime/records/references';
 import { findMissingUploads } from '@songmill/shared/runtime/records/uploads';
 import type { WorkerContext } from './context.ts';
 import { every } from './every.ts';
@@ -17,8 +18,20 @@ export function startReferenceRepairs(context: WorkerContext, queue: Queue<Point
     if (holder !== null && holder !== workerId) return;
     await records.redis.pexpire(leaseKey, Math.ceil(everyMs * 3));
     await readdLostUploads(context, queue);
+    const settled = await records.redis.srandmember(records.keys.settledReferences, PAGE);
+    for (const id of settled) await tellWaiters(context, id);
   };
   return every(everyMs, work, (error) => logger.warn({ err: error }, 'repairs of references'));
+}
+
+/** Generations that wait for a settled reference come into line or fail, in pages. */
+export async function tellWaiters({ records, queue, wakeFeeder }: WorkerContext, id: string): Promise<void> {
+  for (;;) {
+    const { left, pointers } = await resolveWaiters(records, id, PAGE);
+    await addPointers(queue, pointers);
+    if (left === 0) break;
+  }
+  wakeFeeder();
 }
 
 /** The record says that it waits for its upload, so it gets its pointer. */

@@ -5,6 +5,7 @@ import type { Uploader, UploadResult } from '../upstream/upload.ts';
 import { backoffMs, limitWaitMs } from './backoff.ts';
 import { releaseBrake } from './brake.ts';
 import type { WorkerContext } from './context.ts';
+import { tellWaiters } from './reference-repairs.ts';
 
 type Claimed = Extract<Awaited<ReturnType<typeof claimUpload>>, { outcome: 'claimed' }>;
 
@@ -40,7 +41,10 @@ export async function runUpload(context: WorkerContext, uploader: Uploader, poin
   if (answer.lifted) await releaseBrake(context);
   const { status, delayMs, heldMs } = answer;
   logger.info({ reference_id: id, token, kind: result.kind, status }, 'upload ended');
-  if (status !== 'queued') return null;
+  if (status !== 'queued') {
+    await tellWaiters(context, id);
+    return null;
+  }
   return Math.max(result.kind === 'account' ? heldMs : delayMs, 1);
 }
 

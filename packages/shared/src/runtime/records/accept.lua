@@ -6,12 +6,14 @@ args:   1 idempotency key, hashed ('' none)  2 fingerprint  3 most waiting gener
         first call by (Unix ms, 0 = whenever), request as JSON
 answer: accepted, then for each item 1 (add its pointer now), 0 (the feeder will) or s (it is scheduled), then the
         first item's ordinal
+        refused, then a pointer and a code for each reference or id that the project may not name
         replayed, id of the record made before | key_reused | queue_full | late (the time for a first call is over)
 twice:  the same ids again change nothing and answer as before
-arrows: (new) -> queued, (new) -> scheduled
+arrows: (new) -> queued, (new) -> scheduled, queued -> failed, scheduled -> failed
 ]]
 -- @include record.lua
 -- @include waiting.lua
+-- @include line-up.lua
 local idempotency, fingerprint, most, project, count = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local first_id = ARGV[6]
 
@@ -35,10 +37,17 @@ if redis.call('EXISTS', root .. 'g:' .. first_id) == 1 then
 end
 
 local waiting = 0
-for _, set in ipairs({ 'ready', 'window', 'parked', 'scheduled' }) do
+for _, set in ipairs({ 'ready', 'window', 'parked', 'scheduled', 'aside' }) do
   waiting = waiting + redis.call('ZCARD', root .. set)
 end
 if waiting + count > most then return { 'queue_full' } end
+
+local named, refused = {}, { 'refused' }
+for i = 1, count do
+  named[i] = named_in(ARGV[12 + (i - 1) * 7])
+  if named[i] then named_faults(project, named[i], refused) end
+end
+if #refused > 1 then return refused end
 
 local now, micros = clock()
 for i = 1, count do
@@ -58,13 +67,15 @@ for i = 1, count do
   redis.call('ZADD', root .. 'l:' .. project, g.ordinal, g.id)
   local run_at, start_by = tonumber(ARGV[at + 4]), ARGV[at + 5]
   if start_by ~= '0' then redis.call('ZADD', root .. 'deadlines', start_by, g.id) end
+  if named[i] then note_references(g, named[i]) end
   if run_at > now then
     redis.call('ZADD', root .. 'scheduled', int(run_at), g.id)
     transition(g, 'scheduled', now)
+    if named[i] then await_references(g, now) end
     answer[#answer + 1] = 's'
   else
     transition(g, 'queued', now)
-    answer[#answer + 1] = enqueue(g, now) and '1' or '0'
+    answer[#answer + 1] = (named[i] and line_up or enqueue)(g, now) and '1' or '0'
   end
 end
 redis.call('SET', root .. 'ordinal', int(last))

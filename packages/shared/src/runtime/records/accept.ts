@@ -34,7 +34,14 @@ export type AcceptAnswer =
   | { readonly outcome: 'key_reused' }
   | { readonly outcome: 'queue_full' }
   /** The time by which its first call had to start is over. */
-  | { readonly outcome: 'late' };
+  | { readonly outcome: 'late' }
+  /** It names references or ids that are another project's, or that cannot give what they are named for. */
+  | { readonly outcome: 'refused'; readonly faults: readonly NamedFault[] };
+
+export interface NamedFault {
+  readonly pointer: string;
+  readonly code: 'unknown_reference' | 'wrong_purpose' | 'foreign_id';
+}
 
 /**
  * Records one generation and puts it in line. Resolves only after Redis acknowledged it under its
@@ -67,6 +74,13 @@ export async function acceptGeneration(store: RecordStore, input: AcceptInput): 
     }
     case 'replayed':
       return { outcome: 'replayed', id: reply[1]! };
+    case 'refused': {
+      const pairs = reply.slice(1);
+      const faults = pairs.flatMap((pointer, i) =>
+        i % 2 === 0 ? [{ pointer, code: pairs[i + 1] as NamedFault['code'] }] : [],
+      );
+      return { outcome: 'refused', faults };
+    }
     case 'key_reused':
     case 'queue_full':
     case 'late':

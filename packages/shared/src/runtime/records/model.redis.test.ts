@@ -6,7 +6,7 @@ import { RecordModel } from '../../testing/record-model.ts';
 import type { ModelAttempt, ModelRecord } from '../../testing/record-model-line.ts';
 import { openTestRecords, requestOf, type TestRecords } from '../../testing/records.ts';
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
-import { type Arrow, arrowsOfDocs } from '../../testing/script-headers.ts';
+import { type Arrow, arrowsOfDocs, isByReference } from '../../testing/script-headers.ts';
 import type { Idempotency } from './accept.ts';
 import { eraseGeneration } from './erase.ts';
 import { beat, feedWindow, takeDue } from './feed.ts';
@@ -713,6 +713,8 @@ describe('the records and their model', () => {
   });
 
   it('took every arrow of docs/job-states.md by now, each by its script, and no other one', () => {
-    expect([...seen].sort()).toEqual(arrowsOfDocs().map(wordsOf).sort());
+    // The model knows no references; references.redis.test.ts takes the arrows that they bring.
+    const modelled = arrowsOfDocs().filter((arrow) => !isByReference(arrow));
+    expect([...seen].sort()).toEqual(modelled.map(wordsOf).sort());
   });
 });

@@ -47,6 +47,8 @@ export function presentGeneration(
       prompt: request.prompt || null,
       refer_voice: request.refer_voice || null,
       refer_instrumental: request.refer_instrumental || null,
+      voice_reference: request.voice_reference ?? null,
+      instrumental_reference: request.instrumental_reference ?? null,
       audio_setting: request.audio_setting,
       on_unknown_charge: request.on_unknown_charge,
     },

@@ -1,4 +1,5 @@
 import type { Reference } from '../../contract/reference.ts';
+import type { Priority } from '../../contract/words.ts';
 import { newToken } from '../ids.ts';
 import type { Pointer } from '../queues.ts';
 import type { Idempotency } from './accept.ts';
@@ -8,6 +9,7 @@ import { loadScript, type RecordStore, words } from './store.ts';
 const acceptScript = loadScript('accept-reference');
 const reopenScript = loadScript('reopen-reference');
 const eraseScript = loadScript('erase-reference');
+const resolveScript = loadScript('resolve-waiters');
 
 /** A file that was judged and that storage holds under `key`. */
 export interface NewReference {
@@ -78,6 +80,23 @@ export async function eraseReference(
 ): Promise<EraseReferenceAnswer> {
   const [outcome] = words(await eraseScript.run(store, [id, operation]));
   return outcome as EraseReferenceAnswer;
+}
+
+/**
+ * Tells one page of the generations that wait for a settled reference: they come into line, or fail with it.
+ * @returns how many are still to be told, and the pointers to add now
+ */
+export async function resolveWaiters(
+  store: RecordStore,
+  id: string,
+  most: number,
+): Promise<{ left: number; pointers: Pointer[] }> {
+  const reply = words(await resolveScript.run(store, [id, most]));
+  const pointers: Pointer[] = [];
+  for (let i = 1; i < reply.length; i += 3) {
+    pointers.push({ id: reply[i]!, run: Number(reply[i + 1]), priority: reply[i + 2] as Priority });
+  }
+  return { left: Number(reply[0]), pointers };
 }
 
 /** The reference with this id as answers show it, or null. */

@@ -7,11 +7,12 @@ args:   1 id  2 operation made by the caller  3 retry | resolve_retry | resolve_
         5 idempotency key, hashed ('' none)  6 fingerprint
 answer: reopened, run, 1 if the caller adds the pointer, priority | replayed | key_reused | conflict, status | missing
 twice:  the same operation answers reopened again and starts no second run
-arrows: failed -> queued, canceled -> queued, needs_review -> queued, needs_review -> failed,
+arrows: failed -> queued, canceled -> queued, needs_review -> queued, needs_review -> failed, queued -> failed,
         failed -> succeeded, canceled -> succeeded, needs_review -> succeeded
 ]]
 -- @include record.lua
 -- @include waiting.lua
+-- @include line-up.lua
 -- @include attempt.lua
 local id, operation, action, charged, idempotency, fingerprint = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local g = load(id)
@@ -68,5 +69,5 @@ g.run = g.run + 1
 redis.call('HSET', g.key, 'run', g.run, 'counted', 0, 'unknown', 0)
 redis.call('HDEL', g.key, 'error', 'finished_at')
 transition(g, 'queued', now)
-enqueue(g, now)
+line_up(g, now)
 return reopened()

@@ -15,7 +15,7 @@ interface Cause {
 }
 
 /** What ends at a time that nobody knows, even if the next look has one. */
-const OPEN_ENDED: readonly Blocker[] = ['paused', 'account', 'model', 'storage', 'no_worker', 'upstream'];
+const OPEN_ENDED: readonly Blocker[] = ['reference', 'paused', 'account', 'model', 'storage', 'no_worker', 'upstream'];
 
 /**
  * Where a waiting generation stands, when its call probably starts, and the first thing that stops it
@@ -40,6 +40,12 @@ export async function waitInfo(
     blocked_until: cause?.untilMs == null ? null : rfc3339(cause.untilMs),
     reason: cause?.reason ?? null,
   };
+}
+
+/** A reference is named, and its id is not in the request yet. */
+function awaitsReference({ request }: GenerationRecord): boolean {
+  const { voice_reference: voice, instrumental_reference: instrumental } = request;
+  return Boolean((voice && !request.refer_voice) || (instrumental && !request.refer_instrumental));
 }
 
 type Line = Awaited<ReturnType<typeof readLine>>;
@@ -108,6 +114,7 @@ function causesOf(record: GenerationRecord, line: Line, leaseMs: number): Readon
   };
   const { notBeforeMs, waitReason } = record;
   if (record.status === 'scheduled') add('schedule', startsAtMs(record));
+  if (awaitsReference(record)) add('reference', null, 'a reference is not uploaded yet');
   if (line.paused) add('paused', null, line.pauseReason ?? 'an operator paused the queue');
   if (account[1]) add('account', Number(account[1]), account[0] ?? null);
   if (model[1]) add('model', Number(model[1]), model[0] ?? null);

@@ -1,6 +1,6 @@
 -- The queue in front: `ready` (fair order), `window` (pointers that wait or run in BullMQ),
 -- `parked` (pointers that BullMQ delays). A queued or running record is in exactly one of them, a scheduled one in
--- `scheduled`, by its time.
+-- `scheduled`, by its time; those that wait for a reference are in `aside` and, while queued, in none of the three.
 --
 -- Start-time fair queueing: a project's next song starts one share after its last one, or now if
 -- the project has been idle; `v:` is the virtual time of each class, `f:` a project's last finish.
@@ -50,6 +50,11 @@ local function leave_queue(g)
   redis.call('ZREM', root .. 'parked', g.id)
   redis.call('ZREM', root .. 'scheduled', g.id)
   redis.call('ZREM', root .. 'deadlines', g.id)
+  if redis.call('ZREM', root .. 'aside', g.id) == 1 then
+    for _, reference in ipairs({ 'voice_reference', 'instrumental_reference' }) do
+      redis.call('ZREM', root .. 'rw:' .. (redis.call('HGET', g.key, reference) or ''), g.id)
+    end
+  end
 end
 
 local function park(g, due)
