@@ -12,6 +12,7 @@ export const cancelGeneration = withOwn(async (ctx, call, { id }) => {
   await readAction(call, emptyBodySchema);
   const answer = await cancelRecord(ctx.store, id);
   if (answer.outcome === 'conflict') throw conflict('canceled', answer.status);
+  if (answer.outcome === 'canceled') ctx.pointers.remove({ id, run: answer.run });
   const record = answer.outcome === 'missing' ? null : await readGeneration(ctx.store, id);
   if (record === null) throw noSuchGeneration();
   sendJson(call, 200, await showGeneration(ctx, record));

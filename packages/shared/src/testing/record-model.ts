@@ -138,7 +138,7 @@ export class RecordModel {
   }
 
   /** Answers those that came into line, in this order. */
-  takeDue(most: number): { canceled: number; woken: ModelRecord[] } {
+  takeDue(most: number): { late: ModelRecord[]; woken: ModelRecord[] } {
     const late = byId(this.records.filter(({ deadline }) => deadline === 'over')).slice(0, most);
     for (const record of late) this.#finishWithoutSong(record, 'canceled', 'due');
     const woken = byId(this.line.in('scheduled').filter(({ due }) => due)).slice(0, most);
@@ -146,7 +146,7 @@ export class RecordModel {
       this.move(record, 'queued', 'due');
       this.line.enqueue(record);
     }
-    return { canceled: late.length, woken };
+    return { late, woken };
   }
 
   #heldBack(record: ModelRecord): 'held' | 'yield' | null {

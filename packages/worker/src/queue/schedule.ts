@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
 import type { Logger } from '@songmill/shared/runtime/logger';
-import { addPointers, type Pointer } from '@songmill/shared/runtime/queues';
+import { addPointers, jobId, type Pointer } from '@songmill/shared/runtime/queues';
 import { takeDue } from '@songmill/shared/runtime/records/feed';
 import type { RecordStore } from '@songmill/shared/runtime/records/store';
 import { every, type Loop } from './every.ts';
@@ -25,10 +25,11 @@ export function startSchedule(deps: {
   const look = async () => {
     for (;;) {
       const page = await takeDue(records, { worker: workerId, leaseMs: LEASE_MS, most: PAGE });
-      if (page === null || page.canceled + page.cameIntoLine === 0) return;
+      if (page === null || page.canceled.length + page.cameIntoLine === 0) return;
+      for (const late of page.canceled) await queue.remove(jobId(late));
       await addPointers(queue, page.pointers);
       wakeFeeder();
-      if (Math.max(page.canceled, page.cameIntoLine) < PAGE) return;
+      if (Math.max(page.canceled.length, page.cameIntoLine) < PAGE) return;
     }
   };
   return every(EVERY_MS, look, (error) => logger.warn({ err: error }, 'schedule'));

@@ -27,7 +27,8 @@ function pointersIn(reply: readonly string[]): Pointer[] {
 }
 
 export interface DuePage {
-  readonly canceled: number;
+  /** Their pointers, if they have any, are of no use. */
+  readonly canceled: readonly Pick<Pointer, 'id' | 'run'>[];
   readonly cameIntoLine: number;
   /** Those that BullMQ's window has room for. */
   readonly pointers: readonly Pointer[];
@@ -40,7 +41,12 @@ export async function takeDue(
 ): Promise<DuePage | null> {
   const [first, second, ...rest] = words(await dueScript.run(store, [input.worker, input.leaseMs, input.most]));
   if (first === 'other') return null;
-  return { canceled: Number(first), cameIntoLine: Number(second), pointers: pointersIn(rest) };
+  const inLineFrom = Number(first) * 2;
+  const canceled = Array.from({ length: Number(first) }, (_, i) => ({
+    id: rest[2 * i]!,
+    run: Number(rest[2 * i + 1]),
+  }));
+  return { canceled, cameIntoLine: Number(second), pointers: pointersIn(rest.slice(inLineFrom)) };
 }
 
 export interface RepairPage {

@@ -322,8 +322,9 @@ function due(input: { worker: number; most: number }): Step {
       return;
     }
     model.line.waker = worker;
-    const { canceled, woken } = model.takeDue(input.most);
+    const { late, woken } = model.takeDue(input.most);
     const inWindow = woken.filter(({ place }) => place === 'window');
+    const canceled = late.map(({ id, run }) => ({ id, run }));
     const pointers = inWindow.map(({ id, run, priority }) => ({ id, run, priority }));
     expect(answer).toEqual({ canceled, cameIntoLine: woken.length, pointers });
   });

@@ -34,10 +34,10 @@ describe('a song with a time of its own', () => {
     expect(await waitInfo(records.store, await records.read(id), LEASE_MS)).toMatchObject({
       ...{ blocked_by: 'schedule', blocked_until: run_at, position: null },
     });
-    expect(await due()).toEqual({ canceled: 0, cameIntoLine: 0, pointers: [] });
+    expect(await due()).toEqual({ canceled: [], cameIntoLine: 0, pointers: [] });
     expect(await records.claim(id)).toMatchObject({ outcome: 'early' });
     await comes('scheduled', id);
-    expect(await due()).toEqual({ canceled: 0, cameIntoLine: 1, pointers: [{ id, run: 1, priority: 'normal' }] });
+    expect(await due()).toEqual({ canceled: [], cameIntoLine: 1, pointers: [{ id, run: 1, priority: 'normal' }] });
     await records.claimed(id);
     expect((await records.read(id)).history.map(({ status }) => status)).toEqual(['scheduled', 'queued', 'processing']);
   });
@@ -63,7 +63,7 @@ describe('a song with a time of its own', () => {
     const [picked, forgotten] = [await scheduled({ start_by: at(HOUR) }), await scheduled({ start_by: at(HOUR) })];
     await comes('deadlines', picked, forgotten);
     expect(await records.claim(picked)).toEqual({ outcome: 'settled', status: 'canceled' });
-    expect(await due()).toMatchObject({ canceled: 1 });
+    expect(await due()).toMatchObject({ canceled: [{ id: forgotten, run: 1 }] });
     for (const id of [picked, forgotten]) {
       expect(await records.read(id)).toMatchObject({
         status: 'canceled',
@@ -82,7 +82,7 @@ describe('a song with a time of its own', () => {
     await comes('deadlines', expired);
     await due();
     await records.reopen(expired);
-    expect(await due()).toMatchObject({ canceled: 0 });
+    expect(await due()).toMatchObject({ canceled: [] });
     expect(await records.store.redis.zcard(records.store.keys.deadlines)).toBe(0);
     await records.claimed(called);
     await records.claimed(expired, { run: 2 });
