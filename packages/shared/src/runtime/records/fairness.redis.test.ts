@@ -2,7 +2,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Priority } from '../../contract/words.ts';
 import { openTestRecords, requestOf, type TestRecords } from '../../testing/records.ts';
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
+import { newId } from '../ids.ts';
 import { feedWindow } from './feed.ts';
+import { loadScript } from './store.ts';
 
 let server: TestRedis;
 let records: TestRecords;
@@ -46,6 +48,22 @@ describe('the order of the line', () => {
     expect(order).toHaveLength(101);
     expect(order.indexOf(single)).toBeLessThanOrEqual(2);
     expect(order.filter((id) => id !== single)).toEqual(many);
+  });
+
+  it('lets a single song beside the 10,000 of another project wait for the window, one share and one more', async () => {
+    await windowSize(20);
+    for (let chunk = 0; chunk < 100; chunk++) {
+      const items = Array.from({ length: 100 }, () => [newId('gen'), 'normal', 'music-01', 'retry', 0, 0, '{}']);
+      await loadScript('accept').run(records.store, ['', '', 1_000_000, 'many', 100, ...items.flat()]);
+    }
+    const { redis, keys } = records.store;
+    expect(await redis.zcard(keys.ready)).toBe(9980);
+    const single = await inLine('single');
+    expect(await redis.zrank(keys.ready, single)).toBeLessThanOrEqual(1);
+    const listener = await inLine('single', 'interactive');
+    const bulk = await inLine('single', 'bulk');
+    expect(await redis.zrank(keys.ready, listener)).toBe(0);
+    expect(await redis.zrank(keys.ready, bulk)).toBe(9982);
   });
 
   it('shares evenly between two backlogs, whichever came first', async () => {
