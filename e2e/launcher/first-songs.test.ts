@@ -44,6 +44,17 @@ describe('npm start -- --exit', requires('redis-server|valkey-server'), () => {
     expect(output).toContain("billed: 20 calls, for 20 songs; the simulator's ledger says 20");
   });
 
+  it('made a voice and an instrumental, uploaded them, and used their ids', () => {
+    const ledger = readFileSync(path.join(home, 'data/ledger.jsonl'), 'utf8').trim().split('\n');
+    const uploads = ledger
+      .map((line): { event: string; voice_id?: string; instrumental_id?: string } => JSON.parse(line))
+      .filter(({ event }) => event === 'upload');
+    expect(uploads).toHaveLength(2);
+    const [voice] = uploads.flatMap((each) => each.voice_id ?? []);
+    const [instrumental] = uploads.flatMap((each) => each.instrumental_id ?? []);
+    expect(output).toContain(`"refer_voice":"${voice}","refer_instrumental":"${instrumental}"`);
+  });
+
   it('lists the songs, names the next commands and keeps its secret', () => {
     for (const file of readdirSync(path.join(home, 'songs'))) expect(output).toContain(file);
     expect(output.match(/^curl /gm)).toHaveLength(3);

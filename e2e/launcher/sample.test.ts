@@ -2,13 +2,16 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseBuffer } from 'music-metadata';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { load } from './load.ts';
 
 const { runSample } = await load('sample.mjs');
 const { summarise } = await load('sample-summary.mjs');
 const { nextCommands } = await load('next-commands.mjs');
-const { readLyricSets } = await load('lyric-sets.mjs');
+const { readLyricSets, withReferences } = await load('lyric-sets.mjs');
+const { makeReferences } = await load('sample-references.mjs');
+const { chordLoop, sungMelody } = await load('tones.mjs');
 const { createReport } = await load('report.mjs');
 
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url));
@@ -121,7 +124,7 @@ describe('the sample', () => {
 });
 
 describe('the lyric sets of the examples', () => {
-  const sets: Record<string, string>[] = readLyricSets(path.join(EXAMPLES, 'lyrics.jsonl'), {});
+  const sets: Record<string, string>[] = readLyricSets(path.join(EXAMPLES, 'lyrics.jsonl'));
 
   it('are twenty, within the rules, and show what the upstream can do', () => {
     expect(sets).toHaveLength(20);
@@ -150,13 +153,51 @@ describe('the lyric sets of the examples', () => {
   });
 
   it('take other reference ids where they have one', () => {
-    const own: Record<string, string>[] = readLyricSets(path.join(EXAMPLES, 'lyrics.jsonl'), {
-      voice: 'v',
-      instrumental: 'i',
-    });
+    const own: Record<string, string>[] = withReferences(sets, { voice: 'v', instrumental: 'i' });
     expect(new Set(own.map((set) => `${set.refer_voice} ${set.refer_instrumental}`))).toEqual(
       new Set(['v i', 'undefined i', 'v undefined']),
     );
+  });
+});
+
+describe('the references of the sample', () => {
+  const signalled = { report: createReport({ write: () => {} }), signal };
+
+  it.each([
+    ['a sung melody', sungMelody],
+    ['a chord loop', chordLoop],
+  ])('%s is a wav that the upstream takes, loud enough and without overload', async (_what, make) => {
+    const bytes = Buffer.from(await (make as () => Blob)().arrayBuffer());
+    const { format } = await parseBuffer(bytes, undefined, { duration: true });
+    expect(format).toMatchObject({ container: 'WAVE', duration: 12, numberOfChannels: 1 });
+    let loudest = 0;
+    for (let at = 44; at < bytes.length; at += 2) loudest = Math.max(loudest, Math.abs(bytes.readInt16LE(at)));
+    expect(loudest).toBeGreaterThan(5000);
+    expect(loudest).toBeLessThan(32_767);
+  });
+
+  it('are made where no id of one’s own is given, and a refused upload is told', async () => {
+    const uploaded: string[] = [];
+    let refusal: string | null = null;
+    const client = {
+      references: {
+        async upload({ purpose }: { purpose: string }) {
+          uploaded.push(purpose);
+          return { id: purpose };
+        },
+        wait: async (id: string) =>
+          refusal === null
+            ? { status: 'succeeded', [`${id}_id`]: `new ${id}` }
+            : { status: 'failed', error: { message: refusal } },
+      },
+    };
+    const made = (own: object) => makeReferences({ client, own, ...signalled });
+    expect(await made({ voice: 'mine', instrumental: 'too' })).toMatchObject({ voice: 'mine', instrumental: 'too' });
+    expect(uploaded).toEqual([]);
+    expect(await made({ voice: 'mine' })).toEqual({ voice: 'mine', instrumental: 'new instrumental' });
+    expect(await made({})).toEqual({ voice: 'new voice', instrumental: 'new instrumental' });
+    refusal = 'too quiet';
+    await expect(made({})).rejects.toThrow(/could not be uploaded: too quiet/);
   });
 });
 

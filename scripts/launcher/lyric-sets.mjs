@@ -8,11 +8,10 @@ const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
  * Reads lyric sets, one JSON object per line: the body of `POST /v1/generations` with a `custom_id`.
  *
  * @param {string} file
- * @param {{ voice?: string | undefined, instrumental?: string | undefined }} own ids to use instead of the file's
  * @returns {Array<{ custom_id: string } & Record<string, unknown>>}
  * @throws {LauncherError} naming the line
  */
-export function readLyricSets(file, own) {
+export function readLyricSets(file) {
   const sets = [];
   for (const [index, line] of readFileSync(file, 'utf8').split('\n').entries()) {
     if (line.trim() === '') continue;
@@ -25,9 +24,16 @@ export function readLyricSets(file, own) {
     if (!SAFE_NAME.test(set.custom_id)) {
       throw new LauncherError(`${file}, line ${index + 1}: custom_id must be usable as a file name`);
     }
-    if (own.voice !== undefined && set.refer_voice) set.refer_voice = own.voice;
-    if (own.instrumental !== undefined && set.refer_instrumental) set.refer_instrumental = own.instrumental;
     sets.push(set);
   }
   return sets;
+}
+
+/** @param {{ voice: string, instrumental: string }} ids of references, used wherever a set names one */
+export function withReferences(sets, ids) {
+  return sets.map((set) => ({
+    ...set,
+    ...(set.refer_voice ? { refer_voice: ids.voice } : {}),
+    ...(set.refer_instrumental ? { refer_instrumental: ids.instrumental } : {}),
+  }));
 }

@@ -7,7 +7,7 @@ export const START_HELP = `npm start -- [options]
   --exit               end after the sample; exit 0 only if every song succeeded
   --no-sample          only serve
   --yes                do not ask before the sample spends money on the real upstream
-  --voice ID           upstream id of the voice for the sample, instead of the one in examples/lyrics.jsonl
+  --voice ID           upstream id of the voice for the sample, instead of one made here and uploaded
   --instrumental ID    the same for the instrumental
   --home DIR           keep ./data, ./songs and .env in this folder (default: the project's)
   --help               this text

@@ -5,11 +5,12 @@ import { findApiKey } from './api-key.mjs';
 import { alreadyRuns, takeDataLock } from './data-lock.mjs';
 import { LauncherError } from './failure.mjs';
 import { keepRunning } from './keep-running.mjs';
-import { readLyricSets } from './lyric-sets.mjs';
+import { readLyricSets, withReferences } from './lyric-sets.mjs';
 import { nextCommands } from './next-commands.mjs';
 import { becomesReady } from './readiness.mjs';
 import { findRedis } from './redis-binary.mjs';
 import { runSample } from './sample.mjs';
+import { makeReferences } from './sample-references.mjs';
 import { summarise } from './sample-summary.mjs';
 import { describeServices } from './services.mjs';
 import { setUp } from './set-up.mjs';
@@ -48,7 +49,7 @@ export async function run({ root, args, report, stop }) {
 async function serve({ root, options, report, stop, lock }) {
   const settings = readSettings(options.home, process.env);
   const real = usesRealUpstream(settings);
-  const sets = options.sample ? readLyricSets(path.join(root, 'examples', 'lyrics.jsonl'), options) : [];
+  const sets = options.sample ? readLyricSets(path.join(root, 'examples', 'lyrics.jsonl')) : [];
   const asking = { input: process.stdin, output: process.stdout, signal: stop.signal, say: report.say };
   const sample = sets.length > 0 && (!real || (await maySpend({ ...asking, songs: sets.length, yes: options.yes })));
   if (options.exit && sets.length > 0 && !sample) return 1;
@@ -149,13 +150,12 @@ async function allowLeftovers({ client, yes, asking }) {
 /** @returns {Promise<boolean>} whether every song succeeded */
 async function makeSample({ options, report, signal, client, url, inShell, simulatorUrl, from, sets }) {
   const chargesBefore = await chargesOf(simulatorUrl);
-  const sampled = await runSample({ client, sets, folder: path.join(options.home, 'songs'), report, signal });
+  const { voice, instrumental } = await makeReferences({ client, own: options, report, signal });
+  const voiced = withReferences(sets, { voice, instrumental });
+  const sampled = await runSample({ client, sets: voiced, folder: path.join(options.home, 'songs'), report, signal });
   const ledger = simulatorUrl === null ? null : (await chargesOf(simulatorUrl)) - chargesBefore;
   for (const line of ['', ...summarise(sampled, { from, ledger }), '']) report.say(line);
 
-  const [{ refer_voice: voice, refer_instrumental: instrumental }] = sets.filter(
-    (set) => set.refer_voice && set.refer_instrumental,
-  );
   const folder = path.relative(from, path.join(options.home, 'songs'));
   const generationId = sampled.find(({ file }) => file !== null)?.generation.id ?? null;
   report.say(options.exit ? 'Next, after `npm start`:' : 'Next, in another terminal:');
