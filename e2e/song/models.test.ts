@@ -7,13 +7,18 @@ import { song } from '../testing/requests.ts';
 import { startSystem, type TestSystem } from '../testing/system.ts';
 
 const PRICES = { 'music-01': { amount: '0.1', currency: 'PTC' }, 'music-2.5': { amount: '0.15', currency: 'PTC' } };
+/** Answers as MiniMax documents them, and as 302.AI gives them for later models: with links and nothing beside. */
+const ANSWERS = {
+  hex: { audio: 'hex', base_resp: true, trace_id: true, extra_info: true },
+  url: { audio: 'url', base_resp: false, trace_id: false, extra_info: false },
+} as const;
 const LATER = ['music-1.5', 'music-2.0', 'music-2.5'];
 
 let system: TestSystem;
 beforeAll(async () => {
   system = await startSystem({ env: { PRICES: JSON.stringify(PRICES), MAX_ATTEMPTS: '3' } });
 });
-afterEach(() => system.sim.config({ models: ['music-01', ...LATER], answer: { audio: 'hex' } }));
+afterEach(() => system.sim.config({ models: ['music-01', ...LATER], answer: ANSWERS.hex }));
 afterAll(() => system.stop());
 
 /** A request of a later model: words and a prompt, no references. */
@@ -27,10 +32,10 @@ async function billedFor({ lyrics }: { lyrics: string }): Promise<number> {
 }
 
 describe('models', () => {
-  it.each(['hex', 'url'].flatMap((audio) => ['music-01', ...LATER].map((model) => [model, audio])))(
+  it.each((['hex', 'url'] as const).flatMap((audio) => ['music-01', ...LATER].map((model) => [model, audio] as const)))(
     '%s makes a song out of an answer with %s, billed once',
     async (model, audio) => {
-      await system.sim.config({ answer: { audio } });
+      await system.sim.config({ answer: ANSWERS[audio] });
       const request = model === 'music-01' ? song() : later(model);
       const settled = await system.client.generations.generate(request, { timeoutMs: 60_000 });
       expect(settled).toMatchObject({
@@ -75,7 +80,7 @@ describe('models', () => {
     const body = { ...song(), model: 'music-1.5', prompt: 'short' };
     const failure = await system.client.generations.create(body).then(
       () => null,
-      (error: { errors?: { pointer?: string }[] }) => error,
+      (error: unknown) => error as { errors?: { pointer: string }[] },
     );
     expect(failure?.errors?.map(({ pointer }) => pointer).toSorted()).toEqual([
       '/prompt',

@@ -30,7 +30,14 @@ describe('GET /v1/models', requires('redis-server'), () => {
       id: 'music-01',
       enabled: true,
       limits: { lyrics: { min: 0, max: 200 }, prompt: null },
-      fields: expect.arrayContaining(['lyrics', 'refer_voice', 'refer_instrumental', 'audio_setting']),
+      fields: [
+        'lyrics',
+        'refer_voice',
+        'refer_instrumental',
+        'audio_setting',
+        'voice_reference',
+        'instrumental_reference',
+      ],
       price: null,
       hold: null,
     });

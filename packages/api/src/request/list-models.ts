@@ -1,5 +1,5 @@
 import type { ModelReport } from '@songmill/shared/contract/model-list';
-import type { ServedModel } from '@songmill/shared/contract/models';
+import { REFERENCE_FIELDS, type ServedModel, takesReferences } from '@songmill/shared/contract/models';
 import { type Hold, readHold } from '@songmill/shared/runtime/records/hold';
 import { rfc3339 } from '@songmill/shared/runtime/records/present';
 import type { ApiContext, Call, Faults } from '../context.ts';
@@ -18,10 +18,11 @@ export async function listModels({ settings, store }: ApiContext, call: Call): P
   sendJson(call, 200, { data });
 }
 
-function show({ id, enabled, limits, fields, price }: ServedModel, hold: Hold | null): ModelReport {
+function show(model: ServedModel, hold: Hold | null): ModelReport {
+  const { id, enabled, limits, fields, price } = model;
   return {
     ...{ id, enabled, limits, price },
-    fields: [...fields],
+    fields: takesReferences(model) ? [...fields, ...REFERENCE_FIELDS] : [...fields],
     hold: hold && {
       code: hold.code,
       reason: hold.reason,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UPSTREAM_FIELDS } from './models.ts';
+import { REFERENCE_FIELDS, UPSTREAM_FIELDS } from './models.ts';
 
 const span = z.object({ min: z.number().int(), max: z.number().int() });
 
@@ -11,7 +11,9 @@ export const modelSchema = z
     limits: z
       .object({ lyrics: span, prompt: span.nullable() })
       .meta({ description: 'characters, every Unicode code point counting one' }),
-    fields: z.array(z.enum(UPSTREAM_FIELDS)).meta({ description: 'what it takes beside `model`' }),
+    fields: z
+      .array(z.enum([...UPSTREAM_FIELDS, ...REFERENCE_FIELDS]))
+      .meta({ description: 'what it takes beside `model`' }),
     price: z
       .object({ amount: z.string(), currency: z.string() })
       .nullable()

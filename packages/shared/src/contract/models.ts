@@ -20,6 +20,9 @@ export interface Price {
 export const UPSTREAM_FIELDS = ['lyrics', 'prompt', 'refer_voice', 'refer_instrumental', 'audio_setting'] as const;
 export type UpstreamField = (typeof UPSTREAM_FIELDS)[number];
 
+/** References of this server, instead of the upstream's ids. */
+export const REFERENCE_FIELDS = ['voice_reference', 'instrumental_reference'] as const;
+
 /** What a model takes. One table for validation, encoding and `GET /v1/models`. */
 export interface Model {
   readonly id: string;
