@@ -19,7 +19,7 @@ describe('an operator', () => {
     for (const worker of data) {
       expect(worker).toMatchObject({ object: 'worker', alive: true, slots: { total: 20 }, node: process.version });
     }
-    expect(data.map(({ pid }) => pid).toSorted()).toEqual(system.workers.map(({ pid }) => pid).toSorted());
+    expect(new Set(data.map(({ pid }) => pid))).toEqual(new Set(system.workers.map(({ pid }) => pid)));
     expect((await generate()).rate).toEqual({ per_minute: null, concurrency: 10 });
   });
 

@@ -107,8 +107,8 @@ describe('/v1/queues and /v1/workers', requires('redis-server|valkey-server'), (
     const wrong = await problemOf(await fixture.post('/v1/queues/generate/pause', { reason: '', why: 1 }));
     expect(wrong.errors?.map(({ pointer }) => pointer).toSorted()).toEqual(['/reason', '/why']);
     expect((await fixture.post('/v1/queues/generate/resume', { reason: 'x' })).status).toBe(422);
-    const made = await fixture.post('/v1/api-keys', { name: 'small', scopes: ['generate'] });
-    const { key } = (await made.json()) as { key: string };
+    const small = await fixture.post('/v1/api-keys', { name: 'small', scopes: ['generate'] });
+    const { key } = (await small.json()) as { key: string };
     for (const path of ['/v1/queues', '/v1/workers']) {
       const answer = await fixture.call(path, { headers: { authorization: `Bearer ${key}` } });
       expect([answer.status, (await problemOf(answer)).required_scope]).toEqual([403, 'operate']);

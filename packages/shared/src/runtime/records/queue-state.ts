@@ -75,7 +75,7 @@ async function lineOfJobs({ redis, keys }: RecordStore, name: QueueName): Promis
     .zcard(key('prioritized'))
     .zcard(key('delayed'))
     .llen(key('active'))
-    .zrange(`${keys.root}uploads`, '0', '0', 'WITHSCORES')
+    .zrange(keys.uploads, '0', '0', 'WITHSCORES')
     .exec();
   const [waiting, prioritized, delayed, active, oldest] = results(replies) as [
     number,

@@ -62,6 +62,23 @@ local function packed_words()
     'counted',
     'unknown',
     'rejected',
+    '"run_at":',
+    '"start_by":',
+    '"prompt":',
+    '"voice_reference":',
+    '"instrumental_reference":',
+    '"voice_reference":"',
+    '"instrumental_reference":"',
+    'null',
+    'mp3',
+    'wav',
+    'retry',
+    'vocal',
+    'instrumental',
+    '44100',
+    '256000',
+    'true',
+    'false',
   }
 end
 
