@@ -19,8 +19,15 @@ describe('when a waiting call probably starts', () => {
   it('is at once while slots are free, and then follows their mean', () => {
     expect(etaMs(3, 0, flow({ running: 0 }))).toBe(0);
     // A mean of 60 s in three slots is a start each 20 s; the next slot is free after half of that.
-    expect(etaMs(4, 0, flow({ running: 0 }))).toBe(10_000);
+    expect(etaMs(1, 0, flow())).toBe(10_000);
     expect(etaMs(10, 0, flow())).toBe(190_000);
+  });
+
+  it('is half a call later when all slots begin together, less what the lengths of calls differ', () => {
+    const even = flow({ running: 0, callsMs: [60_000, 60_000, 60_000, 60_000, 60_000] });
+    // Really the 4th, 5th and 6th start after 60 s.
+    expect([4, 5, 6].map((position) => Math.round(etaMs(position, 0, even)!))).toEqual([40_000, 60_000, 80_000]);
+    expect(etaMs(4, 0, flow({ running: 0 }))).toBeCloseTo(10_000 + 60_000 * 0.5 * (1 - 1600 / 3600));
   });
 
   it('follows the rate where that is slower', () => {

@@ -31,8 +31,11 @@ export function etaMs(position: number, notBeforeMs: number, { callsMs, slots, r
     // While nothing may start, calls go on ending.
     const freed = Math.floor((from * slots) / Math.max(meanMs, 1));
     const free = Math.min(slots, Math.max(slots - running, 0) + freed);
-    // Calls end spread over their length, so the next slot is free after half the gap between two.
-    return position <= free ? from : from + ((position - free - 0.5) * meanMs) / slots;
+    if (position <= free) return from;
+    // Calls end spread over their length, so the next slot is free after half the gap between two. When all slots
+    // begin together, as after a pause, they end together too: half a call later, less what their lengths differ.
+    const together = free === slots ? (1 - Math.min(spread(callsMs, meanMs), 1)) / 2 : 0;
+    return from + ((position - free - 0.5) / slots + together) * meanMs;
   }
 
   function whenTheRateAllows(): number {
@@ -40,4 +43,10 @@ export function etaMs(position: number, notBeforeMs: number, { callsMs, slots, r
     if (position <= left) return from;
     return rate.endsMs + (Math.ceil((position - left) / rate.max) - 1) * rate.windowMs;
   }
+}
+
+/** Variance over the mean squared: 0 when all are equal. */
+function spread(numbers: readonly number[], mean: number): number {
+  const variance = numbers.reduce((sum, each) => sum + (each - mean) ** 2, 0) / numbers.length;
+  return variance / Math.max(mean, 1) ** 2;
 }
