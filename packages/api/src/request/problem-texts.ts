@@ -43,7 +43,8 @@ export const PROBLEM_TEXTS: Readonly<Record<ProblemCode | WireCode, ProblemText>
   },
   request_timeout: {
     title: 'The request took too long to arrive',
-    advice: 'Headers must arrive within 10 s and the whole request within 30 s. Send it again.',
+    advice:
+      'Headers must arrive within 10 s and the whole request within 30 s (a file within 10 minutes). Send it again.',
   },
   conflict: {
     title: 'The present state does not allow this',

@@ -11,6 +11,8 @@ export interface ServerLimits {
   readonly headersMs: number;
   /** Until the last byte of the request has arrived. */
   readonly requestMs: number;
+  /** The same for a file: 50 MB over a slow line take minutes. */
+  readonly uploadMs: number;
   /**
    * A connection on which nothing moves either way: a reader that stopped reading, above all. Longer
    * than the longest wait, during which nothing moves by design.
@@ -26,6 +28,7 @@ export interface ServerLimits {
 export const LIMITS: ServerLimits = {
   headersMs: 10_000,
   requestMs: 30_000,
+  uploadMs: 600_000,
   idleMs: 90_000,
   keepAliveMs: 75_000,
   headerBytes: 16_384,
@@ -37,28 +40,48 @@ type Listener = (req: IncomingMessage, res: ServerResponse) => void;
 
 /** A plain HTTP server with limits. It does not listen yet. */
 export function createHttpServer(listener: Listener, limits: ServerLimits): Server {
+  const inTime: Listener = (req, res) => {
+    if (!isUpload(req)) refuseWhenLate(req, limits.requestMs);
+    listener(req, res);
+  };
   const server = createServer(
     {
       headersTimeout: limits.headersMs,
-      requestTimeout: limits.requestMs,
+      requestTimeout: Math.max(limits.uploadMs, limits.requestMs),
       keepAliveTimeout: limits.keepAliveMs,
       maxHeaderSize: limits.headerBytes,
       // How often the two time limits above are looked at.
       connectionsCheckingInterval: Math.min(5000, limits.headersMs / 2),
     },
-    listener,
+    inTime,
   );
   server.timeout = limits.idleMs;
   server.maxConnections = limits.connections;
   server.maxRequestsPerSocket = limits.requestsPerConnection;
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
     expectsContinue(req);
-    listener(req, res);
+    inTime(req, res);
   });
   // Any other expectation may be ignored (RFC 9110, 10.1.1).
-  server.on('checkExpectation', listener);
+  server.on('checkExpectation', inTime);
   server.on('clientError', refuse);
   return server;
+}
+
+function isUpload(req: IncomingMessage): boolean {
+  return req.method === 'POST' && req.url?.split('?')[0] === '/v1/references';
+}
+
+/** Node has one time limit for all requests, which uploads need longer; a body of any other one ends here. */
+function refuseWhenLate(req: IncomingMessage, ms: number): void {
+  const { headers } = req;
+  if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return;
+  const late = (): void => {
+    if (!req.complete) refuse(Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), req.socket);
+  };
+  const timer = setTimeout(late, ms);
+  const done = (): void => clearTimeout(timer);
+  req.once('end', done).once('close', done);
 }
 
 /** Listens and answers the URL; port 0 picks a free one. */

@@ -56,6 +56,21 @@ describe('the wire', requires('redis-server|valkey-server'), () => {
     expect([status, problem.code]).toEqual([408, 'request_timeout']);
   });
 
+  it('a file may take longer to arrive than any other request', async () => {
+    const socket = connect(Number(new URL(fixture.api.url).port), '127.0.0.1');
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
+    const head = `POST /v1/references HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${KEY}\r\nConnection: close\r\n`;
+    const part = '--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nvoice\r\n--b--\r\n';
+    socket.write(`${head}Content-Type: multipart/form-data; boundary=b\r\nContent-Length: ${part.length}\r\n\r\n`);
+    // Twice the time that other bodies have here.
+    await new Promise((resolve) => setTimeout(resolve, 1600));
+    expect(answer).not.toContain('408');
+    socket.write(part);
+    await once(socket, 'close');
+    expect(answer).toMatch(/^HTTP\/1\.1 (100 Continue[\s\S]*HTTP\/1\.1 )?422 /);
+  });
+
   it('a URL over 8 KiB is refused', async () => {
     const response = await fixture.call(`/v1/generations?model=${'x'.repeat(9000)}`);
     expect([response.status, (await problemOf(response)).code]).toEqual([414, 'uri_too_long']);
