@@ -12,6 +12,14 @@ export interface Plan {
   readonly finishCount: number;
   /** Generations whose bytes in Redis are weighed. */
   readonly weighCount: number;
+  /** Answers of 4 MB that come at once. */
+  readonly answerCount: number;
+  /** Calls that one worker has open at once. */
+  readonly callCount: number;
+  /** Songs of one round, one after another, whose way to the upstream is timed. */
+  readonly firstByteCount: number;
+  /** Songs whose start is foretold. */
+  readonly estimateCount: number;
   /** Folder that gets CPU profiles of our API and worker, for people who look for what is slow. */
   readonly profile: string | null;
 }
@@ -23,6 +31,10 @@ export const FULL: Plan = {
   warmUpSeconds: 3,
   finishCount: 3000,
   weighCount: 5000,
+  answerCount: 200,
+  callCount: 1000,
+  firstByteCount: 100,
+  estimateCount: 300,
   profile: null,
 };
 
@@ -33,5 +45,9 @@ export const QUICK: Plan = {
   warmUpSeconds: 0,
   finishCount: 60,
   weighCount: 60,
+  answerCount: 5,
+  callCount: 50,
+  firstByteCount: 5,
+  estimateCount: 12,
   profile: null,
 };

@@ -16,13 +16,17 @@ Written by \`npm run bench\`; do not edit. Each speed is held against a floor: t
 
 ${table(['what', 'floor', 'Songmill', 'ratio', 'ratio by round', 'processor time', 'aim', 'reached'], results.map(row))}
 
-Speeds are per second: the median of ${FULL.rounds} rounds. The ratio of bytes is the aim over what was measured. Processor time is what server and Redis together use for one request or song, floor → Songmill; other work on the machine moves it less than the rates where little waits for the disk.
+Numbers without a unit are per second; all but those of Redis' memory and of estimates are the median of ${FULL.rounds} rounds. The ratio of answers in memory is the floor over ours; of the other amounts it is the aim over what was measured. Processor time is what server and Redis together use for one request or song, floor → Songmill; other work on the machine moves it less than the rates where little waits for the disk.
 
 ## What was measured
 
 - **Accepting**: one API process, every default, log level \`info\`, no worker; ${FULL.acceptSeconds} s a round from an own process (autocannon); Redis emptied before each round. Without workers BullMQ's window takes the first 20 pointers and all others wait in \`ready\`, as in any backlog.
 - **Finishing**: ${FULL.finishCount.toLocaleString('en')} generations accepted first, then one worker starts, with \`UPSTREAM_RATE_PER_MINUTE=0\`, \`UPSTREAM_MAX_CONCURRENCY=0\` and \`WORKER_CONCURRENCY=50\`; measured from one tenth done to all done. The upstream is a canned one that answers every call at once with the same valid song, for floor and Songmill alike: the simulator writes and syncs a ledger before each answer, and would be what is measured. Every round checks that there are as many commit files and calls as generations.
 - **Redis memory**: ${FULL.weighCount.toLocaleString('en')} generations with lyrics of ${SAMPLE_REQUEST.lyrics.length} characters, a custom id and two pairs of metadata, without connections, buffers and the event stream, which is capped.
+- **Answers in memory**: ${FULL.answerCount} calls by the worker's own client in a process with 96 MB of heap; nobody is answered before all have asked. What is told is the highest resident memory above that before the calls; the songs are written to files, and every one is checked by its digest. The floor has no limit of heap.
+- **Calls in flight**: ${FULL.callCount.toLocaleString('en')} generations for one worker with as many slots, and an upstream that answers nobody before all calls are there. What is told is the highest resident memory of the worker above that of the same worker idle; then all are answered and must succeed.
+- **First byte**: ${FULL.firstByteCount} songs a round, each posted to an idle system; from sending the \`POST\` until the head of the worker's call is at the upstream. The floor is a PING of the same Redis.
+- **Estimates**: ${FULL.estimateCount} songs of two projects on three slots at the simulator, made a hundred times as fast as real ones; all estimates are read during a pause that the upstream asks for, and held against the start of the call. Each error is in percent of the time that was left to wait. How long each song takes is drawn anew in every run, so there is no ratio for a gate.
 
 Redis writes an append-only log with \`appendfsync everysec\`, unless a row says \`always\` (what \`npm start\` and the compose file use). A run fails only when a ratio falls below ${ALLOWED} of the last committed one (\`bench/last.json\`).
 
@@ -58,8 +62,8 @@ export function resultLine(result: Result): string {
 function row(result: KeptResult): string[] {
   return [
     `${result.what} (\`${result.id}\`)`,
-    result.floor === null ? '' : `${number(result.floor.median)}: ${result.floorIs}`,
-    `${number(result.ours.median)}${result.unit === 'bytes' ? ' bytes' : ''}`,
+    result.floor === null ? '' : `${withUnit(result.floor.median, result.unit)}: ${result.floorIs}`,
+    withUnit(result.ours.median, result.unit),
     result.ratio === null ? '' : `**${result.ratio.median.toFixed(2)}**`,
     result.ratio === null || result.ratio.lowest === result.ratio.highest ? '' : ends(result.ratio),
     result.cpuMicros === null ? '' : `${number(result.cpuMicros.floor)} → ${number(result.cpuMicros.ours)} µs`,
@@ -96,8 +100,16 @@ function ends(spread: Spread): string {
   return `${spread.lowest.toFixed(2)} to ${spread.highest.toFixed(2)}`;
 }
 
+/** Speeds stand without one. */
+function withUnit(value: number, unit: Result['unit']): string {
+  return unit === 'per second' ? number(value) : `${number(value)} ${unit}`;
+}
+
+/** Whole, or with two digits that say something when it is small. */
 function number(value: number): string {
-  return Math.round(value).toLocaleString('en');
+  return value < 10
+    ? value.toLocaleString('en', { maximumSignificantDigits: 2 })
+    : Math.round(value).toLocaleString('en');
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -10,10 +10,13 @@ export interface Result {
   readonly what: string;
   /** What the floor does. Null where there is none and the aim itself is the measure. */
   readonly floorIs: string | null;
-  readonly unit: 'per second' | 'bytes';
+  readonly unit: 'per second' | 'bytes' | 'MB' | 'ms' | '%';
   readonly floor: Spread | null;
   readonly ours: Spread;
-  /** Higher is better: ours over the floor, or the aim over our bytes. Null for what is only told. */
+  /**
+   * Higher is better: our rate over the floor's, the floor's memory over ours, or the aim over what was
+   * measured. Null for what is only told or is left to chance.
+   */
   readonly ratio: Spread | null;
   /** Medians of processor time of server and Redis for one of them, in µs. Null where nothing tells it. */
   readonly cpuMicros: { readonly floor: number; readonly ours: number } | null;
@@ -21,7 +24,15 @@ export interface Result {
   readonly reached: boolean | null;
 }
 
-export const ROWS = ['accept', 'finish', 'redis-bytes'] as const;
+export const ROWS = [
+  'accept',
+  'finish',
+  'redis-bytes',
+  'memory-answers',
+  'calls-in-flight',
+  'first-byte',
+  'eta',
+] as const;
 export type RowName = (typeof ROWS)[number];
 
 /** The measured part of a result that has a floor. */

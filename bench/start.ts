@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startProcess, type TestProcess } from '@songmill/shared/testing/processes';
 import type { TestRedis } from '@songmill/shared/testing/redis';
 import { API_KEY, CONCURRENCY, SONG_BYTES } from './sample.ts';
+import { until } from './until.ts';
 
 const FLOOR_ACCEPT = fileURLToPath(new URL('./floors/accept.ts', import.meta.url));
 const FLOOR_FINISH = fileURLToPath(new URL('./floors/finish.ts', import.meta.url));
@@ -24,8 +26,11 @@ export function startWorker(options: {
   /** Where songs and spool go. */
   readonly folder: string;
   readonly profile: string | null;
+  readonly concurrency?: number;
+  /** Settings over those of the other rows. */
+  readonly env?: Readonly<Record<string, string>>;
 }): Promise<TestProcess> {
-  const { redis, upstream, folder, profile } = options;
+  const { redis, upstream, folder, profile, concurrency = CONCURRENCY, env = {} } = options;
   return startProcess({
     name: 'worker',
     main: 'packages/worker/dist/main.js',
@@ -35,9 +40,10 @@ export function startWorker(options: {
       UPSTREAM_API_KEY: 'bench-upstream-key',
       UPSTREAM_RATE_PER_MINUTE: '0',
       UPSTREAM_MAX_CONCURRENCY: '0',
-      WORKER_CONCURRENCY: String(CONCURRENCY),
+      WORKER_CONCURRENCY: String(concurrency),
       STORAGE_URL: `file:${folder}/songs`,
       SPOOL_DIR: `${folder}/spool`,
+      ...env,
     },
     execArgv: profiling(profile),
   });
@@ -66,14 +72,49 @@ export function startFinishFloor(options: {
   });
 }
 
-export function startCannedUpstream(): Promise<TestProcess> {
-  return startProcess({ name: 'upstream', main: CANNED, env: { SONG_BYTES: String(SONG_BYTES) } });
+/** @param options.hold every call waits for `releaseAnswers` */
+export function startCannedUpstream(
+  options: { readonly songBytes?: number; readonly hold?: boolean } = {},
+): Promise<TestProcess> {
+  const { songBytes = SONG_BYTES, hold = false } = options;
+  return startProcess({
+    name: 'upstream',
+    main: CANNED,
+    env: { SONG_BYTES: String(songBytes), HOLD: hold ? '1' : '0' },
+  });
 }
 
-/** How many calls the canned upstream has answered. */
-export async function callsAnswered(upstream: TestProcess): Promise<number> {
+/** The simulator, for rows in which songs take their time. */
+export function startSimulator(folder: string, timeScale: number): Promise<TestProcess> {
+  return startProcess({
+    name: 'simulator',
+    main: 'packages/simulator/dist/main.js',
+    env: {
+      SIMULATOR_PORT: '0',
+      SIMULATOR_TIME_SCALE: String(timeScale),
+      SIMULATOR_LEDGER: join(folder, 'ledger.jsonl'),
+    },
+  });
+}
+
+/** How many calls have come whole to the canned upstream, and when the last one began to come, in ms of the clock. */
+export async function callsSeen(upstream: TestProcess): Promise<{ calls: number; lastAt: number }> {
   const answer = await fetch(upstream.url);
-  return ((await answer.json()) as { calls: number }).calls;
+  return (await answer.json()) as { calls: number; lastAt: number };
+}
+
+/** How many calls the canned upstream has answered or, when it holds them, has got. */
+export async function callsAnswered(upstream: TestProcess): Promise<number> {
+  return (await callsSeen(upstream)).calls;
+}
+
+/** Answers every call that waits, once `count` calls wait or were answered since the upstream started. */
+export async function releaseAnswers(upstream: TestProcess, count: number, meanwhile = () => {}): Promise<void> {
+  await until(`${count} calls at the upstream`, async () => {
+    meanwhile();
+    return (await callsAnswered(upstream)) >= count;
+  });
+  await fetch(`${upstream.url}/release`, { method: 'POST' });
 }
 
 /** Ends it as an operator would; a process that does not leave cleanly spoils what it measured. */

@@ -1,7 +1,11 @@
 import type { Plan } from '../plan.ts';
 import type { Result, RowName } from '../result.ts';
 import { measureAccept } from './accept.ts';
+import { measureCallsInFlight } from './calls-in-flight.ts';
+import { measureEstimates } from './eta.ts';
 import { measureFinish } from './finish.ts';
+import { measureFirstByte } from './first-byte.ts';
+import { measureMemory } from './memory-answers.ts';
 import { weighRecords } from './redis-bytes.ts';
 
 /** Measures one row of the speed table. */
@@ -13,5 +17,13 @@ export async function measureRow(name: RowName, plan: Plan): Promise<Result[]> {
       return measureFinish(plan);
     case 'redis-bytes':
       return weighRecords(plan);
+    case 'memory-answers':
+      return [await measureMemory(plan)];
+    case 'calls-in-flight':
+      return [await measureCallsInFlight(plan)];
+    case 'first-byte':
+      return [await measureFirstByte(plan)];
+    case 'eta':
+      return [await measureEstimates(plan)];
   }
 }

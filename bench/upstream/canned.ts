@@ -4,6 +4,7 @@ import { composeSong } from '@songmill/simulator/audio/song';
 
 // An upstream that answers at once: one real song, made when it starts, for every call. The simulator
 // would do too, but it writes and syncs a ledger before each answer, which would be what is measured.
+// With `HOLD=1` nobody is answered before `POST /release`, which answers all who wait by then.
 const song = await composeSong({
   text: 'the song of the benchmarks',
   seconds: 1,
@@ -20,18 +21,32 @@ const answer = Buffer.from(
     base_resp: { status_code: 0, status_msg: 'success' },
   }),
 );
+const hold = process.env['HOLD'] === '1';
+const held: (() => void)[] = [];
 let calls = 0;
+/** When the first bytes of the last call were here, in ms of the machine's clock. */
+let lastAt = 0;
 const server = createServer((request, response) => {
   if (request.method === 'GET') {
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ calls }));
+    response.end(JSON.stringify({ calls, lastAt }));
     return;
   }
+  if (request.url === '/release') {
+    for (const give of held.splice(0)) give();
+    response.end();
+    return;
+  }
+  lastAt = performance.timeOrigin + performance.now();
   request.resume();
   request.once('end', () => {
     calls++;
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length });
-    response.end(answer);
+    const give = () => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length });
+      response.end(answer);
+    };
+    if (hold) held.push(give);
+    else give();
   });
 });
 server.listen(0, '127.0.0.1', () => {
