@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
  * The test projects. All resolve our packages to their sources (condition `source`), so only tests
  * that start whole processes need a build. Time limits allow for a busy machine with two cores.
  */
+/** Left out by `npm test -- --quick`: bounds of memory, and long random runs. */
+const slow = process.env['SONGMILL_TEST_QUICK'] === '1' ? ['**/*memory.test.ts', '**/s3-agreement.test.ts'] : [];
 const redisTests = 'packages/*/src/**/*.redis.test.ts';
 
 /** Groups run one after the other, so that tests of whole processes have the machine to themselves. */
@@ -18,7 +20,7 @@ function project(
     test: {
       name,
       include: options.include,
-      exclude: ['**/node_modules/**', '**/dist/**', ...(options.exclude ?? [])],
+      exclude: ['**/node_modules/**', '**/dist/**', ...slow, ...(options.exclude ?? [])],
       testTimeout: options.seconds * 1000,
       hookTimeout: options.seconds * 1000,
       sequence: { groupOrder: options.groupOrder },

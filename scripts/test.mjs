@@ -7,7 +7,7 @@ import { closingLines } from './checks/closing-lines.mjs';
 
 /**
  * Runs the tests: `node scripts/test.mjs [--quick] [vitest arguments]`, after install and build, under
- * the project's own Node. `--quick` leaves out the projects that start whole processes. The very last
+ * the project's own Node. `--quick` leaves out the projects that start whole processes, and the slowest files. The very last
  * line is `N passed, N failed`; the exit code is 0 only when none failed and some passed.
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -30,7 +30,11 @@ const child = spawn(
     ...(quick ? QUICK.flatMap((name) => ['--project', name]) : []),
     ...filters,
   ],
-  { cwd: root, stdio: 'inherit', env: { ...process.env, SONGMILL_TEST_ACCOUNT: accountFile } },
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, SONGMILL_TEST_ACCOUNT: accountFile, ...(quick ? { SONGMILL_TEST_QUICK: '1' } : {}) },
+  },
 );
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('error', (error) => console.error(error));
