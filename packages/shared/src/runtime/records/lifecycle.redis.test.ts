@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LIMITS, requestOf, songOf } from '../../testing/records.ts';
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { newId, newToken } from '../ids.ts';
 import { redisOptions } from '../redis.ts';
@@ -16,21 +17,7 @@ import { openRecordStore, type RecordStore } from './store.ts';
 
 let server: TestRedis;
 let store: RecordStore;
-const limits = { maxAttempts: 5, maxUnknownCharges: 2 };
-const request = {
-  lyrics: 'la',
-  prompt: '',
-  refer_voice: 'v',
-  refer_instrumental: '',
-  model: 'music-01',
-  audio_setting: {},
-  custom_id: null,
-  metadata: {},
-  priority: 'normal',
-  on_unknown_charge: null,
-  run_at: null,
-  start_by: null,
-} as const;
+const request = requestOf();
 
 beforeAll(async () => {
   server = await startRedis();
@@ -65,29 +52,18 @@ async function claimed(id: string, run = 1): Promise<string> {
     worker: 'w1',
     leaseMs: 60_000,
     longestCallMs: 1000,
-    ...limits,
+    ...LIMITS,
   });
   expect(answer.outcome).toBe('claimed');
   return token;
 }
-
-const song = (token: string) => ({
-  token,
-  key: `x/${token}.mp3`,
-  kind: 'song' as const,
-  format: 'mp3' as const,
-  bytes: 1,
-  duration_ms: 1,
-  sha256: 'x',
-  trace_id: null,
-});
 
 describe('the life of a generation', () => {
   it('goes from accepted to a published song, with its history and its indexes', async () => {
     const id = await accepted();
     const token = await claimed(id);
     expect(
-      (await publishGeneration(store, { id, token, worker: 'w1', song: song(token), upstream: null })).outcome,
+      (await publishGeneration(store, { id, token, worker: 'w1', song: songOf(token), upstream: null })).outcome,
     ).toBe('published');
     const record = await readGeneration(store, id);
     expect(record).toMatchObject({ status: 'succeeded', attemptsTotal: 1, song: { token } });
@@ -111,7 +87,7 @@ describe('the life of a generation', () => {
     const token = await claimed(id);
     expect((await cancelGeneration(store, id)).outcome).toBe('canceled');
     expect(
-      (await publishGeneration(store, { id, token, worker: 'w1', song: song(token), upstream: null })).outcome,
+      (await publishGeneration(store, { id, token, worker: 'w1', song: songOf(token), upstream: null })).outcome,
     ).toBe('spare');
     const reopened = await reopenGeneration(store, { id, action: 'retry', charged: null, idempotency: null });
     expect(reopened).toEqual({ outcome: 'reopened', pointer: null });
@@ -134,7 +110,7 @@ describe('the life of a generation', () => {
         firstProbeMs: 1000,
         gaveUp: false,
         breaker: { firstMs: 1000, longestMs: 1000 },
-        ...limits,
+        ...LIMITS,
       });
       expect(answer).toMatchObject({ outcome: 'released', status: round === 0 ? 'queued' : 'needs_review' });
     }
