@@ -1,0 +1,130 @@
+import type { SimulatorControl } from '../testing/simulator-control.ts';
+import type { FaultProxy } from '@songmill/shared/testing/tcp-proxy';
+import type { TestProcess } from '@songmill/shared/testing/processes';
+import type { TestRedis } from '@songmill/shared/testing/redis';
+
+/** Numbers in [0, 1) that depend on the seed alone. */
+export type Random = () => number;
+
+/**
+ * Where a worker of the suite may be told to die or to throw, in the order of a run: the words that
+ * `startWorker` gives to its `crashPoint`.
+ */
+export type CrashPoint = 'claimed' | 'intent-written' | 'answered' | 'stored' | 'committed' | 'published' | 'settled';
+
+/** One of our processes, on a wire to Redis of its own that can be broken. */
+export interface ChaosProcess {
+  readonly kind: 'api' | 'worker';
+  /** Stable over restarts: `api 0`, `worker 2`. */
+  readonly name: string;
+  readonly proxy: FaultProxy;
+  /** The process now; null while it is down. */
+  readonly process: TestProcess | null;
+  /** Worker ids (`wrk_…`) that this one has had, the newest last. Empty for an API. */
+  readonly workerIds: readonly string[];
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** SIGTERM; resolves with its end. */
+  stop(): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  /** Starts it (again), with these settings over the run's own. */
+  start(env?: Readonly<Record<string, string>>): Promise<void>;
+}
+
+/** The system under test: built processes, each behind a proxy; Redis; the simulator with its ledger. */
+export interface ChaosSystem {
+  readonly redis: TestRedis;
+  readonly sim: SimulatorControl;
+  readonly apis: readonly ChaosProcess[];
+  readonly workers: readonly ChaosProcess[];
+  /** Folder of `songs/`, `spool/`, `ledger.jsonl`, `history.jsonl` and the processes' `logs/`. */
+  readonly data: string;
+  readonly settings: Readonly<Record<string, string>>;
+  /** Ends the simulator (SIGKILL) and starts it on the same port and ledger. */
+  restartSimulator(): Promise<void>;
+  killSimulator(): Promise<void>;
+  /** One more worker, or one of another build; it belongs to `workers` from then on. */
+  addWorker(options?: {
+    readonly main?: string;
+    readonly env?: Readonly<Record<string, string>>;
+  }): Promise<ChaosProcess>;
+  stop(): Promise<void>;
+}
+
+/**
+ * What a fault did. Only one whose effect was seen counts: a process that ended with a call open, a connection that
+ * was cut, a write that was refused.
+ */
+export interface Effect {
+  readonly effective: boolean;
+  /** What was seen, as a sentence with numbers. */
+  readonly seen: string;
+}
+
+/** One kind of fault. `inject` breaks something, waits until it has had its effect, and mends it. */
+export interface Fault {
+  /** Row of the matrix: `W1`, `R7`, `U1`; `X1`… for those that the matrix does not have. */
+  readonly row: string;
+  readonly title: string;
+  /** Programs it needs besides Node and Redis; without them it is skipped by name. */
+  readonly needs?: readonly string[];
+  /** Chance relative to the others in a mixed run. */
+  readonly weight: number;
+  inject(system: ChaosSystem, random: Random): Promise<Effect>;
+}
+
+/** What a client saw of one request: `unknown` when no answer came, or one that promises nothing. */
+export interface Operation {
+  readonly op: 'create' | 'cancel' | 'retry' | 'resolve' | 'read' | 'delete';
+  /** ISO times of the sending and of the answer. */
+  readonly sent_at: string;
+  readonly ended_at: string;
+  readonly outcome: 'ok' | 'failed' | 'unknown';
+  readonly status: number | null;
+  /** Of the job in the client's own numbering; its lyrics hold it, so the ledger can be joined. */
+  readonly job: number;
+  readonly idempotency_key: string | null;
+  /** Generation id, when an answer told it. */
+  readonly id: string | null;
+  readonly replayed: boolean;
+  readonly detail?: string;
+}
+
+/** What a finished run leaves for the checker: folders and a Redis that holds still. Nothing of it asks the API. */
+export interface RunLeft {
+  /** As `ChaosSystem.data`. */
+  readonly data: string;
+  /** URL of the Redis that holds the records, and its prefix. */
+  readonly redisUrl: string;
+  readonly prefix: string;
+  readonly limits: {
+    readonly maxUnknownCharges: number;
+    readonly maxAttempts: number;
+    /** Accepted generations that the run may lose, with the reason (R2, R3); 0 otherwise. */
+    readonly mayLose: number;
+    readonly mayLoseBecause?: string;
+  };
+}
+
+export interface Violation {
+  /** `I1` … `I10`. */
+  readonly invariant: string;
+  readonly job: number | null;
+  readonly id: string | null;
+  readonly message: string;
+}
+
+/** The checker's word on one run. */
+export interface Verdict {
+  readonly violations: readonly Violation[];
+  readonly figures: {
+    readonly accepted: number;
+    readonly by_status: Readonly<Record<string, number>>;
+    readonly lost: number;
+    readonly double_published: number;
+    readonly ledger_calls: number;
+    readonly ledger_charges: number;
+    readonly calls_without_record: number;
+    readonly attempts_charge_unknown: number;
+    readonly spares: number;
+    readonly calls_per_generation: number;
+  };
+}
