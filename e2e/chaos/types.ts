@@ -12,6 +12,23 @@ export type Random = () => number;
  */
 export type CrashPoint = 'claimed' | 'intent-written' | 'answered' | 'stored' | 'committed' | 'published' | 'settled';
 
+/** What a worker does at the next passing of a crash point. */
+export interface CrashOrder {
+  readonly point: CrashPoint;
+  /** `kill`: SIGKILL by itself, with nothing flushed. `throw`: the crash point throws. */
+  readonly how: 'kill' | 'throw';
+  /** Only when this generation passes; any by default. */
+  readonly id?: string;
+  /** How many passings; 1 by default. After a `kill` the order is gone, also for the restarted worker. */
+  readonly times?: number;
+}
+
+export interface ArmedCrash {
+  /** Resolves with the generation's id at the first firing; with null when it is disarmed or its process ends otherwise. */
+  readonly fired: Promise<string | null>;
+  disarm(): Promise<void>;
+}
+
 /** One of our processes, on a wire to Redis of its own that can be broken. */
 export interface ChaosProcess {
   readonly kind: 'api' | 'worker';
@@ -27,6 +44,8 @@ export interface ChaosProcess {
   stop(): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   /** Starts it (again), with these settings over the run's own. */
   start(env?: Readonly<Record<string, string>>): Promise<void>;
+  /** Tells a running worker where to die or to throw; resolves when the worker knows. An API refuses. */
+  crashAt(order: CrashOrder): Promise<ArmedCrash>;
 }
 
 /** The system under test: built processes, each behind a proxy; Redis; the simulator with its ledger. */
@@ -69,6 +88,31 @@ export interface Fault {
   /** Chance relative to the others in a mixed run. */
   readonly weight: number;
   inject(system: ChaosSystem, random: Random): Promise<Effect>;
+}
+
+/** Where a row's run says what it does, line by line. */
+export type Log = (line: string) => void;
+
+/** What one row of the matrix, run alone, came to. */
+export interface RowResult {
+  readonly row: string;
+  readonly title: string;
+  readonly passed: boolean;
+  /** What was seen and what was asserted, as sentences with numbers; a failed one begins with `FAILED: `. */
+  readonly seen: readonly string[];
+  /** The checker's word; absent when the row was skipped or broke off. */
+  readonly verdict?: Verdict;
+  /** Why it was not run: a program or a right that is missing here. */
+  readonly skipped?: string;
+}
+
+/** One row of the matrix: a small system, only this fault several times, quiescence, the checker, its own assertions. */
+export interface Row {
+  readonly row: string;
+  readonly title: string;
+  /** Programs that it needs besides Node and Redis. */
+  readonly needs?: readonly string[];
+  run(options: { readonly seed: number; readonly log: Log }): Promise<RowResult>;
 }
 
 /** What a client saw of one request: `unknown` when no answer came, or one that promises nothing. */
