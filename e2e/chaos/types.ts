@@ -29,6 +29,14 @@ export interface ArmedCrash {
   disarm(): Promise<void>;
 }
 
+/** A worker that was told what to do at its next pass of a crash point. */
+export interface Armed {
+  /** The generation it passed with, once it did; the point is spent then. Never settles when it was disarmed. */
+  readonly fired: Promise<string>;
+  /** Takes the order back. False when it was carried out already. */
+  disarm(): boolean;
+}
+
 /** One of our processes, on a wire to Redis of its own that can be broken. */
 export interface ChaosProcess {
   readonly kind: 'api' | 'worker';
@@ -65,7 +73,8 @@ export interface ChaosSystem {
     readonly main?: string;
     readonly env?: Readonly<Record<string, string>>;
   }): Promise<ChaosProcess>;
-  stop(): Promise<void>;
+  /** Ends everything; the data folder goes too unless it is to be kept. */
+  stop(options?: { readonly keepData?: boolean }): Promise<void>;
 }
 
 /**
@@ -76,6 +85,8 @@ export interface Effect {
   readonly effective: boolean;
   /** What was seen, as a sentence with numbers. */
   readonly seen: string;
+  /** Generations that it hit, if it knows: its recovery lasts until these have settled. */
+  readonly ids?: readonly string[];
 }
 
 /** One kind of fault. `inject` breaks something, waits until it has had its effect, and mends it. */
@@ -87,6 +98,11 @@ export interface Fault {
   readonly needs?: readonly string[];
   /** Chance relative to the others in a mixed run. */
   readonly weight: number;
+  /**
+   * `process`: it touches only the processes in the system that it is given, so two may run at once, each with
+   * processes of its own (at least one API and one worker). Anything wider (Redis, the simulator, storage) runs alone.
+   */
+  readonly scope?: 'process';
   inject(system: ChaosSystem, random: Random): Promise<Effect>;
 }
 
@@ -171,4 +187,25 @@ export interface Verdict {
     readonly spares: number;
     readonly calls_per_generation: number;
   };
+}
+
+/** What became of one row that was run by itself. */
+export interface RowResult {
+  readonly row: string;
+  readonly title: string;
+  readonly passed: boolean;
+  /** What was seen and asserted, as sentences with numbers. */
+  readonly seen: readonly string[];
+  readonly verdict?: Verdict;
+  /** Why it could not run here. */
+  readonly skipped?: string;
+}
+
+/** A row of the matrix, run by itself on a small system of its own: `--row W1`. */
+export interface Row {
+  readonly row: string;
+  readonly title: string;
+  /** Programs it needs besides Node and Redis; without them it is skipped by name. */
+  readonly needs?: readonly string[];
+  run(options: { readonly seed: number; readonly log: (line: string) => void }): Promise<RowResult>;
 }
