@@ -29,14 +29,6 @@ export interface ArmedCrash {
   disarm(): Promise<void>;
 }
 
-/** A worker that was told what to do at its next pass of a crash point. */
-export interface Armed {
-  /** The generation it passed with, once it did; the point is spent then. Never settles when it was disarmed. */
-  readonly fired: Promise<string>;
-  /** Takes the order back. False when it was carried out already. */
-  disarm(): boolean;
-}
-
 /** One of our processes, on a wire to Redis of its own that can be broken. */
 export interface ChaosProcess {
   readonly kind: 'api' | 'worker';
@@ -187,25 +179,4 @@ export interface Verdict {
     readonly spares: number;
     readonly calls_per_generation: number;
   };
-}
-
-/** What became of one row that was run by itself. */
-export interface RowResult {
-  readonly row: string;
-  readonly title: string;
-  readonly passed: boolean;
-  /** What was seen and asserted, as sentences with numbers. */
-  readonly seen: readonly string[];
-  readonly verdict?: Verdict;
-  /** Why it could not run here. */
-  readonly skipped?: string;
-}
-
-/** A row of the matrix, run by itself on a small system of its own: `--row W1`. */
-export interface Row {
-  readonly row: string;
-  readonly title: string;
-  /** Programs it needs besides Node and Redis; without them it is skipped by name. */
-  readonly needs?: readonly string[];
-  run(options: { readonly seed: number; readonly log: (line: string) => void }): Promise<RowResult>;
 }
