@@ -131,13 +131,36 @@ export interface Operation {
   readonly ended_at: string;
   readonly outcome: 'ok' | 'failed' | 'unknown';
   readonly status: number | null;
-  /** Of the job in the client's own numbering; its lyrics hold it, so the ledger can be joined. */
+  /** Of the job in the client's own numbering; its lyrics hold `job <number>`, so the ledger can be joined. */
   readonly job: number;
   readonly idempotency_key: string | null;
   /** Generation id, when an answer told it. */
   readonly id: string | null;
   readonly replayed: boolean;
   readonly detail?: string;
+}
+
+/**
+ * A line of `faults.jsonl` in the data folder, one for each fault that was injected, effective or not. What it explains
+ * (a second call, a half-written file of a killed process) is only excused near it.
+ */
+export interface FaultLine {
+  readonly row: string;
+  /** ISO times of the first harm and of the end of the mending. */
+  readonly began_at: string;
+  readonly ended_at: string;
+  readonly effective: boolean;
+}
+
+/** A line of `samples.jsonl` in the data folder: what one process uses now. */
+export interface Sample {
+  readonly at: string;
+  readonly name: string;
+  /** Resident memory in bytes. */
+  readonly rss: number;
+  readonly fds: number;
+  /** Longest delay of the event loop since the last sample; null when it is not known. */
+  readonly loop_ms: number | null;
 }
 
 /** What a finished run leaves for the checker: folders and a Redis that holds still. Nothing of it asks the API. */
