@@ -13,6 +13,7 @@ import { startHealth } from './health.ts';
 import { releaseBrake } from './queue/brake.ts';
 import { type Consumer, startConsumer } from './queue/consumer.ts';
 import type { WorkerContext } from './queue/context.ts';
+import type { ReachCrashPoint } from './queue/crash-points.ts';
 import { startFeeder } from './queue/feeder.ts';
 import { startHeartbeat } from './queue/heartbeat.ts';
 import { applyLimits } from './queue/rate.ts';
@@ -30,6 +31,8 @@ export interface WorkerDeps {
   readonly logger: Logger;
   /** The upstream's key, asked before every call. */
   readonly readKey: () => string;
+  /** Called as a run passes each of its crash points, and waited for; only the fault suite gives one. */
+  readonly crashPoint?: ReachCrashPoint;
 }
 
 export interface RunningWorker extends Part {
@@ -46,7 +49,7 @@ const WRITE_DOWN_MS = 5000;
  * Starts one worker process. Resolves when it takes work; waits for Redis as long as that takes.
  * `stop` takes nothing new, lets paid calls finish for SHUTDOWN_GRACE_MS, then leaves.
  */
-export async function startWorker({ settings, logger, readKey }: WorkerDeps): Promise<RunningWorker> {
+export async function startWorker({ settings, logger, readKey, crashPoint }: WorkerDeps): Promise<RunningWorker> {
   const workerId = newId('wrk');
   const log = logger.child({ worker: workerId });
   const redis = connectRedis(settings.REDIS_URL, 'worker', (error) => log.warn({ err: error }, 'redis connection'));
@@ -76,6 +79,7 @@ export async function startWorker({ settings, logger, readKey }: WorkerDeps): Pr
     freeSpace: watchFreeSpace(storage, settings.STORAGE_MIN_FREE_BYTES),
     giveUp: giveUp.signal,
     wakeFeeder: () => wake(),
+    crashPoint: crashPoint ?? (() => undefined),
   };
 
   await applyLimits(queue, settings.UPSTREAM_RATE_PER_MINUTE, settings.UPSTREAM_MAX_CONCURRENCY);

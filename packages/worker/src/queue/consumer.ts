@@ -73,6 +73,12 @@ export function startConsumer(context: WorkerContext): Consumer {
     },
   );
   worker.on('error', (error) => logger.warn({ err: error }, 'queue consumer'));
+  worker.on('completed', (job) => {
+    const { id } = job.data;
+    void (async () => context.crashPoint('settled', id))().catch((error: unknown) =>
+      logger.error({ err: error, generation_id: id }, 'a crash point failed'),
+    );
+  });
   worker.on('failed', (job, error) => logger.error({ err: error, generation_id: job?.data.id }, 'a queue job failed'));
 
   let stopped: Promise<void> | null = null;

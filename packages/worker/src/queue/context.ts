@@ -7,6 +7,7 @@ import type { Storage } from '@songmill/shared/runtime/storage/storage';
 import type { Upstream } from '../upstream/client.ts';
 import type { FreeSpace } from '../storage/free-space.ts';
 import type { Journal } from '../storage/journal.ts';
+import type { ReachCrashPoint } from './crash-points.ts';
 
 /** What the steps of running a generation share. Made once by `startWorker`; each step takes what it needs. */
 export interface WorkerContext {
@@ -23,4 +24,5 @@ export interface WorkerContext {
   readonly giveUp: AbortSignal;
   /** Called after work left the window, so that the feeder fills it at once. */
   readonly wakeFeeder: () => void;
+  readonly crashPoint: ReachCrashPoint;
 }

@@ -38,7 +38,10 @@ export async function giveBack(context: WorkerContext, { id, token, counted, mod
     maxAttempts: settings.MAX_ATTEMPTS,
     maxUnknownCharges: settings.MAX_UNKNOWN_CHARGES,
   });
-  await journal.write({ event: 'settled', id, token });
+  // Not waited for: a restart that misses this line finds the attempt closed on its record.
+  void journal
+    .write({ event: 'settled', id, token })
+    .catch((error: unknown) => logger.error({ err: error }, 'journal'));
   if (answer.outcome === 'gone') return { kind: 'finish', spent: true };
   if (answer.lifted) await releaseBrake(context);
   if (answer.status !== 'queued') {

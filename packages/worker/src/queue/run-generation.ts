@@ -8,6 +8,8 @@ import { commitStoredSong } from '../storage/commit-stored-song.ts';
 import { keepSong } from '../storage/keep-song.ts';
 import type { UpstreamResult } from '../upstream/result.ts';
 import { giveBack } from './give-back.ts';
+import { giveBackUncalled } from './give-back-uncalled.ts';
+import { insist } from './insist.ts';
 import type { WorkerContext } from './context.ts';
 import type { Move } from './move.ts';
 
@@ -16,8 +18,8 @@ const STORAGE_RECHECK_MS = 5000;
 
 /**
  * One pick-up of one generation, as a pipeline: already paid for? → room for a song? → claim → call →
- * keep or give back. It throws only when Redis or the journal fail before the call; after the call
- * nothing that was paid for is dropped.
+ * keep or give back. It throws only before the claim, or when the process has to leave: from the claim on, what
+ * cannot be written down is tried again, so that no intent of a living worker is ever left open.
  */
 export async function runGeneration(context: WorkerContext, pointer: Pointer): Promise<Move> {
   const bought = await lookForBought(context, pointer.id);
@@ -25,12 +27,19 @@ export async function runGeneration(context: WorkerContext, pointer: Pointer): P
   if (await context.freeSpace.isLow()) {
     return { kind: 'brake', ms: STORAGE_RECHECK_MS, reason: 'storage', spent: false };
   }
+  const { id } = pointer;
   const token = newToken();
-  const claim = await claimForCall(context, pointer, token);
+  const claim = await insist(context, id, () => claimForCall(context, pointer, token));
   if ('kind' in claim) return claim;
-  const result = await callUpstream(context, pointer.id, token, claim.request, claim.modelHasWorked);
-  if (result.kind === 'song') return keepSong(context, { id: pointer.id, token, request: claim.request, result });
-  return giveBack(context, { id: pointer.id, token, counted: claim.counted, model: claim.request.model, result });
+  const { request, counted } = claim;
+  const result = await callUpstream(context, id, token, request, claim.modelHasWorked);
+  if (result === null) return insist(context, id, () => giveBackUncalled(context, id, token));
+  if (result.kind !== 'song') {
+    return insist(context, id, () => giveBack(context, { id, token, counted, model: request.model, result }));
+  }
+  const move = await insist(context, id, () => keepSong(context, { id, token, request, result }));
+  await context.crashPoint('published', id);
+  return move;
 }
 
 /** While the storage cannot be asked nothing is bought: the whole queue waits, in order, and says why. */
@@ -100,16 +109,27 @@ async function claimForCall(context: WorkerContext, pointer: Pointer, token: str
   }
 }
 
+/** Null when no call was made, because the journal could not take its intent. */
 async function callUpstream(
   context: WorkerContext,
   id: string,
   token: string,
   request: AcceptedRequest,
   modelHasWorked: boolean,
-): Promise<UpstreamResult> {
+): Promise<UpstreamResult | null> {
   const { journal, logger, upstream } = context;
   const spoolPath = journal.pathOf(token);
-  await journal.write({ event: 'intent', id, token });
+  try {
+    await context.crashPoint('claimed', id);
+    await journal.write({ event: 'intent', id, token });
+    await context.crashPoint('intent-written', id);
+  } catch (error) {
+    logger.error(
+      { err: error, generation_id: id },
+      'the call is not made: its intent could not be written to the journal',
+    );
+    return null;
+  }
   const started = performance.now();
   const result = await upstream.generate({ request, spoolPath, modelHasWorked, signal: context.giveUp });
   logger.info(

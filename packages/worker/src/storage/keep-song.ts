@@ -22,9 +22,11 @@ export interface Bought {
 export async function keepSong(context: WorkerContext, bought: Bought): Promise<Move> {
   const { id, token, result } = bought;
   const song = songOf(bought);
+  await context.crashPoint('answered', id);
   const winner = await storeUntilKept(context, { id, token, song, path: result.audio.path, upstream: result.upstream });
   // Stopping: the spool keeps the song, and whoever starts on it next stores it.
   if (!winner) return { kind: 'delay', ms: context.settings.WORKER_LEASE_MS, spent: true };
+  await context.crashPoint('committed', id);
   // An earlier answer of this generation was committed first: it is the song, ours is a spare.
   if (winner.token !== token) await publishKept(context, { id, token: winner.token, song: winner, upstream: null });
   await publishKept(context, { id, token, song, upstream: result.upstream });
@@ -46,6 +48,7 @@ export async function storeUntilKept(context: WorkerContext, spooled: Spooled): 
   for (let failures = 0; ; failures++) {
     try {
       await storage.store(song.key, path);
+      await context.crashPoint('stored', id);
       const commit = await storage.commit({ generation_id: id, song, committed_at: new Date().toISOString() });
       return commit.song;
     } catch (error) {

@@ -1,0 +1,32 @@
+import { releaseGeneration } from '@songmill/shared/runtime/records/release';
+import type { WorkerContext } from './context.ts';
+import type { Move } from './move.ts';
+
+/**
+ * A claim led to no call, because its intent could not be written to the journal: a fault of this worker, which says
+ * nothing about the upstream. Nothing was spent; the generation keeps its place in line.
+ */
+export async function giveBackUncalled(context: WorkerContext, id: string, token: string): Promise<Move> {
+  const { settings, records, logger, journal } = context;
+  const answer = await releaseGeneration(records, {
+    id,
+    token,
+    kind: 'not_sent',
+    message: 'the worker could not write to its spool, so no call was made',
+    upstream: null,
+    delayMs: 0,
+    waitReason: 'storage',
+    hold: null,
+    firstProbeMs: settings.ACCOUNT_PROBE_MS,
+    gaveUp: true,
+    breaker: { firstMs: settings.RETRY_BASE_MS, longestMs: settings.RETRY_MAX_MS },
+    maxAttempts: settings.MAX_ATTEMPTS,
+    maxUnknownCharges: settings.MAX_UNKNOWN_CHARGES,
+  });
+  // Should its intent have reached the disk after all, this takes it back.
+  void journal
+    .write({ event: 'settled', id, token })
+    .catch((error: unknown) => logger.error({ err: error }, 'journal'));
+  if (answer.outcome === 'gone' || answer.status !== 'queued') return { kind: 'finish', spent: false };
+  return { kind: 'brake', ms: settings.RETRY_BASE_MS, reason: 'storage', spent: false };
+}
