@@ -29,6 +29,11 @@ describe('the wait after a limit', () => {
     expect(limitWaitMs('rate_limited', 1002, 5000, 2000)).toBe(5000);
   });
 
+  it('is never shorter than RETRY_BASE_MS, whatever Retry-After says', () => {
+    expect(limitWaitMs('rate_limited', 1002, 0, 2000)).toBe(2000);
+    expect(limitWaitMs('quota', 1028, 10, 2000)).toBe(2000);
+  });
+
   it('is a minute after a refused request rate, as the upstream counts per minute', () => {
     expect(limitWaitMs('rate_limited', 1002, null, 2000)).toBe(60_000);
   });

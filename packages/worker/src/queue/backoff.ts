@@ -23,7 +23,8 @@ export function limitWaitMs(
   retryAfterMs: number | null,
   base: number,
 ): number {
-  if (retryAfterMs !== null) return Math.max(retryAfterMs, 1);
+  // "Now" and times that are over would be asked again and again without a pause.
+  if (retryAfterMs !== null) return Math.max(retryAfterMs, base);
   if (kind === 'quota') return QUOTA * base;
   return (code !== null && CONNECTION_LIMIT_CODES.has(code) ? FULL_HOUSE : RATE_WINDOW) * base;
 }

@@ -219,25 +219,11 @@ describe('a success', () => {
   });
 });
 
-describe('Retry-After', () => {
-  const wait = (status: number, retryAfter: string | null, body: unknown = '') =>
-    judged(status, body, { retryAfter }).retryAfterMs;
-
-  it('is seconds or a date, within an hour', () => {
-    expect(wait(429, '7')).toBe(7000);
-    expect(wait(429, ' 0 ')).toBe(0);
-    expect(wait(429, 'Sat, 31 Jan 2026 12:00:30 GMT')).toBe(30_000);
-    expect(wait(429, 'Sat, 31 Jan 2026 11:00:00 GMT')).toBe(0);
-    expect(wait(429, '99999999999999999999')).toBe(3_600_000);
-    expect(wait(429, 'Sat, 31 Jan 2099 12:00:00 GMT')).toBe(3_600_000);
-  });
-
-  it('of a quota may be a month', () => {
-    expect(wait(429, '86400', minimax(1028))).toBe(86_400_000);
-    expect(wait(429, '999999999', minimax(1028))).toBe(31 * 86_400_000);
-  });
-
-  it.each(['', '-1', 'soon', '1e3', '0x10', '1 2', 'NaN'])('%j says nothing', (text) => {
-    expect(wait(429, text)).toBe(null);
+describe('the message', () => {
+  it('quotes the upstream and says what can be done about it, when something can', () => {
+    const { message } = judged(200, minimax(1026, 'input new_sensitive'));
+    expect(message).toMatch(/^the upstream answered 1026: input new_sensitive; the words were refused, so change them/);
+    expect(judged(200, minimax(20132)).message).toContain('upload the voice or instrumental again');
+    expect(judged(200, minimax(1033)).message).not.toContain(';');
   });
 });

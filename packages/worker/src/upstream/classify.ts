@@ -1,6 +1,6 @@
 import type { UpstreamAnswer } from '@songmill/shared/contract/generation';
 import type { OutcomeKind } from '@songmill/shared/contract/outcomes';
-import { GATEWAY_CODES, kindOfStatus, MINIMAX_CODES, NO_CHANNEL } from './codes.ts';
+import { adviceFor, GATEWAY_CODES, kindOfStatus, MINIMAX_CODES, NO_CHANNEL } from './codes.ts';
 import { type Answer, codeAt, textAt } from './envelope.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -23,7 +23,8 @@ export interface Happened {
   readonly trouble: string | null;
   /** Null when the answer never began. */
   readonly status: number | null;
-  readonly retryAfter: string | null;
+  /** As the headers had it; several of them as a list. */
+  readonly retryAfter: string | readonly string[] | null;
   readonly traceId: string | null;
   /** Null when the answer never began. */
   readonly answer: Answer | null;
@@ -39,7 +40,7 @@ export interface Classified {
   readonly links: readonly string[];
   readonly upstream: UpstreamAnswer;
   readonly retryAfterMs: number | null;
-  /** One sentence for people. */
+  /** What the upstream said and, where somebody can do something about it, what. */
   readonly message: string;
 }
 
@@ -49,7 +50,7 @@ export function classify(happened: Happened): Classified {
   return {
     kind,
     links: kind === 'song' && happened.answer ? linksOf(happened.answer) : [],
-    message,
+    message: [message, adviceFor(kind, code)].filter((part) => part !== null).join('; '),
     retryAfterMs: retryAfterMs(happened.retryAfter, kind, happened.nowMs),
     upstream: {
       http_status: happened.status,

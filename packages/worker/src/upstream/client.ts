@@ -75,7 +75,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     const { exchanged, answer } = await post(key, call, song);
     const classified = classify({
       ...exchanged,
-      retryAfter: header(exchanged, 'retry-after'),
+      retryAfter: exchanged.headers['retry-after'] ?? null,
       traceId: header(exchanged, 'trace-id'),
       answer: exchanged.status === null ? null : answer,
       modelHasWorked: call.modelHasWorked ?? worked.has(call.request.model),

@@ -79,3 +79,20 @@ export function kindOfStatus(status: number): OutcomeKind {
   if (status >= 200 && status < 300) return 'unreadable';
   return 'unknown_failure';
 }
+
+/** The codes of references that the upstream does not know any more, or never gave to this account. */
+const STALE_REFERENCE_CODES: ReadonlySet<number> = new Set([2042, 20132]);
+
+const ADVICE: Partial<Record<OutcomeKind, string>> = {
+  invalid_request: 'the same request is refused each time, so change it and make a new generation',
+  content_rejected: 'the words were refused, so change them and make a new generation',
+  output_rejected: 'the song itself was refused and may have been billed; a retry makes another one and may pass',
+  too_large: 'a retry would bring the same and may be billed; the operator may raise UPSTREAM_MAX_RESPONSE_BYTES',
+};
+
+/** What somebody can do about it; null when time alone helps or nobody can. */
+export function adviceFor(kind: OutcomeKind, code: number | null): string | null {
+  if (code !== null && STALE_REFERENCE_CODES.has(code))
+    return 'upload the voice or instrumental again and name its new id';
+  return ADVICE[kind] ?? null;
+}

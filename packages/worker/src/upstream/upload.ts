@@ -101,7 +101,7 @@ export function openUploader(options: UploaderOptions): Uploader {
     if (ids) return { kind: 'uploaded', ...ids };
     const classified = classify({
       ...exchanged,
-      retryAfter: header(exchanged, 'retry-after'),
+      retryAfter: exchanged.headers['retry-after'] ?? null,
       traceId: header(exchanged, 'trace-id'),
       answer: status === null ? null : answer,
       // An upload names no model, so "no channel" is a failure of the moment.
