@@ -65,6 +65,8 @@ export interface ChaosSystem {
     readonly main?: string;
     readonly env?: Readonly<Record<string, string>>;
   }): Promise<ChaosProcess>;
+  /** Stops it by SIGTERM if it runs, and takes it out of `workers` for good. */
+  removeWorker(worker: ChaosProcess): Promise<void>;
   /** Ends everything; the data folder goes too unless it is to be kept. */
   stop(options?: { readonly keepData?: boolean }): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,8 @@ export interface ProcessOptions {
   readonly execArgv?: readonly string[];
   /** Working folder; an own one, removed at the end, when not given, so that `./data` is nobody else's. */
   readonly cwd?: string;
+  /** File that all it prints is appended to as it comes, so that it is there however the process ends. */
+  readonly log?: string;
   /** How long it may take to say that it listens. */
   readonly limitMs?: number;
 }
@@ -68,12 +70,16 @@ export async function startProcess(options: ProcessOptions): Promise<TestProcess
   let output = '';
   let stdout = '';
   let sawLine = (): void => {};
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  const printed = (text: string) => {
     output += text;
+    if (options.log !== undefined) appendFileSync(options.log, text);
+  };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed(text);
     stdout += text;
     sawLine();
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
+  child.stderr.setEncoding('utf8').on('data', printed);
   const removeFolder = () => {
     if (ownFolder !== undefined) rmSync(ownFolder, { recursive: true, force: true });
   };
