@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type ModelTable, MODELS } from '../contract/models.ts';
 import { UNKNOWN_CHARGE_POLICIES } from '../contract/words.ts';
 import { parseS3Url } from './storage/s3-url.ts';
+import { readAllowList } from './address/allow-list.ts';
 import { priceSchema } from './models.ts';
 
 /**
@@ -46,6 +47,14 @@ const storageUrl = z.string().superRefine((text, check) => {
   const fault = /^s3:/i.test(text) ? parseS3Url(text) : /^file:/i.test(text) ? null : 'begins with file: or s3:';
   if (typeof fault === 'string') check.addIssue({ code: 'custom', message: fault });
 });
+/** Entries of an allow list of the address guard, parted by commas. */
+const allowList = z
+  .string()
+  .transform((text) => text.split(',').map((entry) => entry.trim()))
+  .superRefine((entries, check) => {
+    for (const fault of readAllowList(entries).faults) check.addIssue({ code: 'custom', message: fault });
+  });
+const flag = z.enum(['true', 'false']).transform((word) => word === 'true');
 const header = z.string().regex(/^[\x21-\x7e]+$/, 'visible ASCII characters only');
 
 export const settingsSchema = z.object({
@@ -173,6 +182,16 @@ export const settingsSchema = z.object({
   RECORD_TTL_DAYS: integer(0, 36_500).default(90).meta({
     group: 'Storage',
     about: 'days until the record of a finished generation is removed, never before its audio; 0 = never',
+  }),
+
+  WEBHOOK_ALLOW: allowList.optional().meta({
+    group: 'Webhooks',
+    about: 'host names, addresses or CIDRs allowed besides public ones, http and any port too: `hooks.lan,10.2.0.0/16`',
+  }),
+  WEBHOOK_ALLOW_PRIVATE: flag.default(false).meta({
+    group: 'Webhooks',
+    about:
+      'private and loopback addresses, IP literals, any port and plain http for all (development); never link-local or metadata addresses',
   }),
 
   LOG_LEVEL: z
