@@ -36,11 +36,7 @@ if redis.call('EXISTS', root .. 'g:' .. first_id) == 1 then
   return answer
 end
 
-local waiting = 0
-for _, set in ipairs({ 'ready', 'window', 'parked', 'scheduled', 'aside' }) do
-  waiting = waiting + redis.call('ZCARD', root .. set)
-end
-if waiting + count > most then return { 'queue_full' } end
+if count_waiting() + count > most then return { 'queue_full' } end
 
 local named, refused = {}, { 'refused' }
 for i = 1, count do

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { openTestRecords, requestOf, type TestRecords } from '../../testing/records.ts';
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { newId } from '../ids.ts';
+import { acceptReference } from './references.ts';
 import { loadScript, words } from './store.ts';
 
 let server: TestRedis;
@@ -58,17 +59,49 @@ describe('accepting', () => {
     expect(await records.accept({ maxWaiting: 2, idempotency })).toMatchObject({ outcome: 'accepted' });
   });
 
-  it('counts everything that waits, wherever it waits', async () => {
-    await records.store.redis.set(`${records.store.keys.root}window-size`, 2);
-    const [inWindow, parked] = [await records.accepted(), await records.accepted()];
+  it('counts everything that waits, wherever it waits, once, and nothing that runs', async () => {
+    await records.store.redis.set(`${records.store.keys.root}window-size`, 3);
+    const [inWindow, parked, running] = [await records.accepted(), await records.accepted(), await records.accepted()];
     const inLine = await records.accepted();
     await records.release(parked, await records.claimed(parked), 'not_sent', { delayMs: 60_000 });
+    await records.claimed(running);
     const { redis, keys } = records.store;
-    expect(await redis.zrange(keys.window, '0', '-1')).toEqual([inWindow]);
+    expect(await redis.zrange(keys.window, '0', '-1')).toEqual([inWindow, running].toSorted());
     expect(await redis.zrange(keys.parked, '0', '-1')).toEqual([parked]);
     expect(await redis.zrange(keys.ready, '0', '-1')).toEqual([inLine]);
     expect(await records.accept({ maxWaiting: 3 })).toMatchObject({ outcome: 'queue_full' });
     expect(await records.accept({ maxWaiting: 4 })).toMatchObject({ outcome: 'accepted' });
+  });
+
+  it('counts one that is scheduled and waits for its reference once', async () => {
+    const { store } = records;
+    const reference = newId('ref');
+    const idempotency = { key: 'r', fingerprint: 'f' };
+    const about = { purpose: 'voice', filename: 'v.wav', key: `${reference}/x.wav`, format: 'wav' } as const;
+    await acceptReference(store, {
+      id: reference,
+      project: 'p',
+      ...about,
+      bytes: 1,
+      durationMs: 1,
+      sha256: 'x',
+      idempotency,
+    });
+    const run_at = new Date(Date.now() + 3_600_000).toISOString();
+    await records.accepted({ request: requestOf({ refer_voice: '', voice_reference: reference, run_at }) });
+    expect(await records.accept({ maxWaiting: 2 })).toMatchObject({ outcome: 'accepted' });
+    expect(await records.accept({ maxWaiting: 2 })).toMatchObject({ outcome: 'queue_full' });
+  });
+
+  it('counts anew once an hour, so that a wrong count does not last', async () => {
+    const { redis, keys } = records.store;
+    await records.accepted();
+    await redis.set(keys.waiting, 5, 'KEEPTTL');
+    expect(await records.accept({ maxWaiting: 2 })).toMatchObject({ outcome: 'queue_full' });
+    expect(await redis.ttl(keys.waiting)).toBeGreaterThan(0);
+    await redis.del(keys.waiting);
+    expect(await records.accept({ maxWaiting: 2 })).toMatchObject({ outcome: 'accepted' });
+    expect(await redis.get(keys.waiting)).toBe('2');
   });
 
   it('gives a pointer while the window has room, and leaves the rest to the feeder', async () => {

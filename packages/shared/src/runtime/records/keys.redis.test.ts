@@ -36,7 +36,7 @@ describe('the names of keys', () => {
     await eraseGeneration(records.store, inWindow, 90);
     await feedWindow(records.store, { worker: 'w1', leaseMs: 60_000, most: 0 });
     const named = [
-      ...[keys.ready, keys.window, keys.parked, keys.events, keys.projects, keys.workers, keys.sweep],
+      ...[keys.ready, keys.window, keys.parked, keys.events, keys.projects, keys.workers, keys.sweep, keys.waiting],
       ...[keys.generation(held), keys.list('p'), keys.list('p', 'queued'), keys.worker('w1')],
       ...[keys.hold('model:music-01'), keys.idempotency('k')],
     ];

@@ -15,12 +15,14 @@ export interface Keys {
   readonly scheduled: string;
   /** By the time that a first call must have started. */
   readonly deadlines: string;
+  /** How many wait, scheduled ones too; absent until it is counted again. */
+  readonly waiting: string;
   readonly events: string;
   readonly projects: string;
   readonly workers: string;
   readonly sweep: string;
-  /** Why nothing starts for a while; expires with the brake. */
-  readonly brake: string;
+  /** Why nothing starts for a while, each reason with its end (Unix ms). */
+  readonly brakes: string;
   /** Failures in a row of reaching the upstream, and the probe while it is open. */
   readonly breaker: string;
   /** Calls that may run at once over all live workers. */
@@ -58,11 +60,12 @@ export function keysOf(prefix: string): Keys {
     parked: `${root}parked`,
     scheduled: `${root}scheduled`,
     deadlines: `${root}deadlines`,
+    waiting: `${root}waiting`,
     events: `${root}events`,
     projects: `${root}projects`,
     workers: `${root}workers`,
     sweep: `${root}sweep`,
-    brake: `${root}brake`,
+    brakes: `${root}brakes`,
     breaker: `${root}breaker`,
     slots: `${root}slots`,
     durations: `${root}durations`,

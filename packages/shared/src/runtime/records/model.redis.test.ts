@@ -131,6 +131,7 @@ interface AcceptPick {
   deadline: boolean;
   twice: boolean;
 }
+const waits = ({ status }: ModelRecord) => status === 'queued' || status === 'scheduled';
 const idempotencyOf = (key: number | null, fingerprint: number): Idempotency | null =>
   key === null ? null : { key: KEYS[key]!, fingerprint: `f${fingerprint}` };
 
@@ -152,7 +153,7 @@ function accept(input: AcceptPick): Step {
       expect(answer).toMatchObject(replayed ? { outcome: 'replayed', id: known.id } : { outcome: 'key_reused' });
       return;
     }
-    if (model.records.filter(({ place }) => place !== null).length >= MAX_WAITING) {
+    if (model.records.filter(waits).length >= MAX_WAITING) {
       expect(answer.outcome).toBe('queue_full');
       return;
     }
@@ -416,6 +417,7 @@ async function compare(model: RecordModel, real: Real): Promise<void> {
   for (const place of [keys.ready, keys.window, keys.parked, keys.scheduled, keys.deadlines])
     pipeline.zrange(place, '0', '-1');
   for (const [project, status] of lists) pipeline.zrange(keys.list(project, status), '0', '-1');
+  pipeline.get(keys.waiting);
   pipeline.hgetall(`${keys.root}fair`);
   pipeline.smembers(`${keys.root}holds`);
   pipeline.hmget(keys.breaker, 'failures', 'since', 'probe');
@@ -470,6 +472,7 @@ async function compare(model: RecordModel, real: Real): Promise<void> {
     const expected = kept.filter((record) => record.project === project && record.status === status);
     expect(next<string[]>(), `${project} ${status}`).toEqual(ids(expected));
   }
+  expect(Number(next<string | null>() ?? 0), 'waiting').toBe(model.records.filter(waits).length);
   const counts: Record<string, string> = {};
   for (const { priority, project } of model.line.in('ready')) {
     const field = `n:${priority}:${project}`;

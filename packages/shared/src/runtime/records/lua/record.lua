@@ -74,12 +74,28 @@ local function announce(kind, ...)
   redis.call('XADD', root .. 'events', 'MAXLEN', '~', '100000', '*', 'type', kind, ...)
 end
 
--- The only place where a status changes: index, sequence, history and event move together.
+-- How many wait, scheduled ones too. It is counted anew once an hour, so that no error in it lasts.
+local WAITING = { queued = 1, scheduled = 1 }
+local function count_waiting()
+  local known = redis.call('GET', root .. 'waiting')
+  if known then return tonumber(known) end
+  local waiting = 0
+  for _, project in ipairs(redis.call('SMEMBERS', root .. 'projects')) do
+    for status in pairs(WAITING) do waiting = waiting + redis.call('ZCARD', root .. 'l:' .. project .. ':' .. status) end
+  end
+  redis.call('SET', root .. 'waiting', waiting, 'EX', 3600)
+  return waiting
+end
+
+-- @include deliveries.lua
+-- The only place where a status changes: index, counter, sequence, history, event and the deliveries owed move together.
 local HISTORY = 100
 local function transition(g, to, now)
   local list = root .. 'l:' .. g.project
   if g.status then redis.call('ZREM', list .. ':' .. g.status, g.id) end
   redis.call('ZADD', list .. ':' .. to, g.ordinal, g.id)
+  local more = (WAITING[to] or 0) - (WAITING[g.status] or 0)
+  if more ~= 0 and redis.call('EXISTS', root .. 'waiting') == 1 then redis.call('INCRBY', root .. 'waiting', more) end
   local sequence = redis.call('HINCRBY', g.key, 'sequence', 1)
   redis.call('HSET', g.key, 'status', to, 'h:' .. sequence, to .. '|' .. int(g.run) .. '|' .. int(now))
   if sequence > HISTORY then redis.call('HDEL', g.key, 'h:' .. (sequence - HISTORY)) end
@@ -91,4 +107,5 @@ local function transition(g, to, now)
   end
   g.status = to
   announce('generation.' .. to, 'id', g.id, 'project', g.project, 'sequence', sequence, 'status', to, 'run', int(g.run))
+  owe_generation(g, to, sequence, SETTLED[to], now)
 end
