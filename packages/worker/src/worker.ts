@@ -4,13 +4,13 @@ import { newId } from '@songmill/shared/runtime/ids';
 import { type Part, stopAll } from '@songmill/shared/runtime/lifecycle';
 import type { Logger } from '@songmill/shared/runtime/logger';
 import { openQueue } from '@songmill/shared/runtime/queues';
+import { freeResumed } from '@songmill/shared/runtime/records/brake';
 import { probeHoldsNow } from '@songmill/shared/runtime/records/hold';
 import { openRecordStore } from '@songmill/shared/runtime/records/store';
 import { connectRedis } from '@songmill/shared/runtime/redis';
 import type { Settings } from '@songmill/shared/runtime/settings';
 import { openStorage } from '@songmill/shared/runtime/storage/storage';
 import { startHealth } from './health.ts';
-import { releaseBrake } from './queue/brake.ts';
 import { type Consumer, startConsumer } from './queue/consumer.ts';
 import type { WorkerContext } from './queue/context.ts';
 import type { ReachCrashPoint } from './queue/crash-points.ts';
@@ -110,7 +110,7 @@ export async function startWorker({ settings, logger, readKey, crashPoint }: Wor
     url: health.url,
     async probeHolds() {
       await probeHoldsNow(records);
-      await releaseBrake(context);
+      await freeResumed(records);
     },
     stop() {
       stopped ??= stop();

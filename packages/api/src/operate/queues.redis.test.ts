@@ -1,5 +1,6 @@
 import type { QueueList, QueueState } from '@songmill/shared/contract/queue';
 import type { WorkerList } from '@songmill/shared/contract/worker';
+import { brakeStarts } from '@songmill/shared/runtime/records/brake';
 import { beat } from '@songmill/shared/runtime/records/feed';
 import { readHold } from '@songmill/shared/runtime/records/hold';
 import { requires } from '@songmill/shared/testing/requires';
@@ -92,14 +93,14 @@ describe('/v1/queues and /v1/workers', requires('redis-server|valkey-server'), (
     expect(await isPaused()).toBe(true);
   });
 
-  it('a resume ends the wait for a probe, and no other brake', async () => {
+  it('a resume ends the waits for a probe and for a quota, and no rate limit', async () => {
     const { redis, keys } = fixture.store;
-    await redis.set(keys.brake, 'account', 'PX', 60_000);
+    for (const reason of ['account', 'upstream', 'quota', 'rate_limit'] as const) {
+      await brakeStarts(fixture.store, 60_000, reason);
+    }
     await resume();
-    expect(await redis.get(keys.brake)).toBeNull();
-    await redis.set(keys.brake, 'quota', 'PX', 60_000);
-    await resume();
-    expect(await redis.get(keys.brake)).toBe('quota');
+    expect(await redis.zrange(keys.brakes, '0', '-1')).toEqual(['rate_limit']);
+    expect(await redis.pttl(keys.bull('limiter'))).toBeGreaterThan(0);
   });
 
   it('refuses names that are no queue, bodies that are no reason, and keys that may not operate', async () => {

@@ -1,9 +1,9 @@
 import type { OutcomeKind } from '@songmill/shared/contract/outcomes';
 import type { Blocker } from '@songmill/shared/contract/words';
+import { freeProbed } from '@songmill/shared/runtime/records/brake';
 import { releaseGeneration } from '@songmill/shared/runtime/records/release';
 import type { UpstreamResult } from '../upstream/result.ts';
 import { backoffMs, limitWaitMs } from './backoff.ts';
-import { releaseBrake } from './brake.ts';
 import type { WorkerContext } from './context.ts';
 import type { Move } from './move.ts';
 
@@ -43,7 +43,7 @@ export async function giveBack(context: WorkerContext, { id, token, counted, mod
     .write({ event: 'settled', id, token })
     .catch((error: unknown) => logger.error({ err: error }, 'journal'));
   if (answer.outcome === 'gone') return { kind: 'finish', spent: true };
-  if (answer.lifted) await releaseBrake(context);
+  if (answer.lifted) await freeProbed(context.records);
   if (answer.status !== 'queued') {
     logger.info({ generation_id: id, status: answer.status, kind: result.kind }, 'generation settled without a song');
     return { kind: 'finish', spent: true };

@@ -1,9 +1,9 @@
 import { newToken } from '@songmill/shared/runtime/ids';
+import { freeProbed } from '@songmill/shared/runtime/records/brake';
 import { claimUpload, settleUpload } from '@songmill/shared/runtime/records/uploads';
 import type { Pointer } from '@songmill/shared/runtime/queues';
 import type { Uploader, UploadResult } from '../upstream/upload.ts';
 import { backoffMs, limitWaitMs } from './backoff.ts';
-import { releaseBrake } from './brake.ts';
 import type { WorkerContext } from './context.ts';
 import { tellWaiters } from './reference-repairs.ts';
 
@@ -38,7 +38,7 @@ export async function runUpload(context: WorkerContext, uploader: Uploader, poin
     maxAttempts: settings.MAX_ATTEMPTS,
   });
   if (answer.outcome === 'gone') return null;
-  if (answer.lifted) await releaseBrake(context);
+  if (answer.lifted) await freeProbed(records);
   const { status, delayMs, heldMs } = answer;
   logger.info({ reference_id: id, token, kind: result.kind, status }, 'upload ended');
   if (status !== 'queued') {

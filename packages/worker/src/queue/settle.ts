@@ -1,6 +1,6 @@
 import { DelayedError, type Job, RateLimitError } from 'bullmq';
 import { PICKED_UP_ADVANTAGE, type Pointer, QUEUE_PRIORITY } from '@songmill/shared/runtime/queues';
-import { brakeQueue } from './brake.ts';
+import { brakeStarts } from '@songmill/shared/runtime/records/brake';
 import type { WorkerContext } from './context.ts';
 import type { Move } from './move.ts';
 import { uncountStart } from './rate.ts';
@@ -26,7 +26,7 @@ export async function settleJob(
       context.wakeFeeder();
       throw new DelayedError();
     case 'brake':
-      await brakeQueue(context, move.ms, move.reason);
+      await brakeStarts(context.records, move.ms, move.reason);
       throw new RateLimitError();
   }
 }

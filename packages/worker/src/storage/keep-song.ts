@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AcceptedRequest } from '@songmill/shared/contract/generation-rules';
 import { modelNamed, takesReferences } from '@songmill/shared/contract/models';
+import { freeProbed } from '@songmill/shared/runtime/records/brake';
 import { markAnswered, publishGeneration } from '@songmill/shared/runtime/records/publish';
 import type { Song } from '@songmill/shared/runtime/records/types';
 import { backoffMs } from '../queue/backoff.ts';
-import { releaseBrake } from '../queue/brake.ts';
 import type { WorkerContext } from '../queue/context.ts';
 import type { Move } from '../queue/move.ts';
 import type { UpstreamResult } from '../upstream/result.ts';
@@ -74,7 +74,7 @@ export async function publishKept(
   void journal
     .write({ event: 'settled', id, token })
     .catch((error: unknown) => logger.error({ err: error }, 'journal'));
-  if (answer.lifted) await releaseBrake(context);
+  if (answer.lifted) await freeProbed(records);
   if (answer.outcome === 'gone') await storage.remove(id);
   logger.info({ generation_id: id, token, outcome: answer.outcome, bytes: song.bytes }, 'song stored');
 }

@@ -1,12 +1,10 @@
 import type { QueueName } from '../../contract/words.ts';
 import { openQueue } from '../queues.ts';
+import { freeResumed } from './brake.ts';
 import { probeHoldsNow } from './hold.ts';
 import { loadScript, type RecordStore } from './store.ts';
 
 const script = loadScript('pause');
-
-/** What ends when an operator resumes: waits for a probe. A rate limit goes on whoever wishes otherwise. */
-const PROBED: ReadonlySet<string | null> = new Set(['account', 'upstream']);
 
 /**
  * Stops the starts of one queue for all workers; calls under way go on. BullMQ first: a pause that
@@ -22,18 +20,12 @@ export async function pauseQueue(
   await script.run(store, [input.name, 'pause', input.reason ?? '', input.by]);
 }
 
-/** Lifts the pause and lets every hold, and an open breaker, be probed now. */
+/** Lifts the pause and lets every hold, an open breaker and a spent quota be probed now. */
 export async function resumeQueue(store: RecordStore, input: { name: QueueName; prefix: string }): Promise<void> {
-  const { redis, keys } = store;
   await script.run(store, [input.name, 'resume', '', '']);
   await probeHoldsNow(store);
-  await withQueue(store, input, async (queue) => {
-    if (PROBED.has(await redis.get(keys.brake))) {
-      await redis.del(keys.brake);
-      await queue.removeRateLimitKey();
-    }
-    await queue.resume();
-  });
+  await freeResumed(store);
+  await withQueue(store, input, (queue) => queue.resume());
 }
 
 async function withQueue(

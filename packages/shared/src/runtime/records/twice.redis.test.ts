@@ -6,6 +6,7 @@ import { openTestRecords, requestOf, songOf, type TestRecords } from '../../test
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { headerOf } from '../../testing/script-headers.ts';
 import { type FaultProxy, startProxy } from '../../testing/tcp-proxy.ts';
+import { brakeStarts, freeProbed, freeResumed } from './brake.ts';
 import { eraseGeneration } from './erase.ts';
 import { beat, feedWindow, findMissingPointers, takeDue } from './feed.ts';
 import { probeHoldsNow } from './hold.ts';
@@ -458,6 +459,26 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     },
     { title: 'no hold', run: ({ store }) => probeHoldsNow(store) },
     { title: 'an open breaker', before: outOfReach, run: ({ store }) => probeHoldsNow(store) },
+  ],
+  brake: [
+    { title: 'a first one', run: ({ store }) => brakeStarts(store, HOUR, 'rate_limit') },
+    {
+      title: 'a shorter one of the same reason, and one of another',
+      before: async ({ store }) => {
+        await brakeStarts(store, 2 * HOUR, 'rate_limit');
+        await brakeStarts(store, HOUR, 'account');
+      },
+      run: ({ store }) => brakeStarts(store, HOUR, 'rate_limit'),
+    },
+    {
+      title: 'an end that leaves another one',
+      before: async ({ store }) => {
+        await brakeStarts(store, HOUR, 'rate_limit');
+        await brakeStarts(store, HOUR, 'account');
+      },
+      run: ({ store }) => freeProbed(store),
+    },
+    { title: 'an end of nothing', run: ({ store }) => freeResumed(store) },
   ],
   erase: [
     {

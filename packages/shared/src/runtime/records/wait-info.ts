@@ -1,6 +1,7 @@
 import type { Generation } from '../../contract/generation.ts';
 import { BLOCKERS, type Blocker } from '../../contract/words.ts';
 import { jobId } from '../queues.ts';
+import { brakesOf } from './brake.ts';
 import { etaMs } from './eta.ts';
 import { rfc3339 } from './present.ts';
 import type { RecordStore } from './store.ts';
@@ -66,8 +67,7 @@ async function readLine({ redis, keys }: RecordStore, record: GenerationRecord) 
     .hmget(keys.hold(`model:${record.request.model}`), 'reason', 'next_probe_at')
     .hmget(keys.breaker, 'reason', 'next_probe_at')
     .zrevrange(keys.workers, 0, 0, 'WITHSCORES')
-    .get(keys.brake)
-    .pttl(keys.brake)
+    .zrange(keys.brakes, '0', '-1', 'WITHSCORES')
     .get(keys.slots)
     .lrange(keys.durations, 0, -1)
     .hget(keys.paused('generate'), 'reason')
@@ -91,7 +91,7 @@ async function readLine({ redis, keys }: RecordStore, record: GenerationRecord) 
   };
   const [account, model, breaker] = [next<(string | null)[]>(), next<(string | null)[]>(), next<(string | null)[]>()];
   const seenMs = Number(next<string[]>()[1] ?? 0);
-  const brake = { reason: next<string | null>(), ms: Math.max(next<number>(), 0) };
+  const brakes = brakesOf(next<string[]>());
   const slots = Number(next<string | null>() ?? 0);
   const callsMs = next<string[]>().map(Number);
   const pauseReason = next<string | null>() || null;
@@ -101,13 +101,13 @@ async function readLine({ redis, keys }: RecordStore, record: GenerationRecord) 
     position: inWindow !== null ? inWindow + 1 : ready !== null ? waitsInWindow + ready + 1 : null,
     waiting: waitsInWindow + waitsInReady,
     flow: { callsMs, slots, running, rate },
-    ...{ paused: paused !== null, pauseReason, account, model, breaker, seenMs, brake },
+    ...{ paused: paused !== null, pauseReason, account, model, breaker, seenMs, brakes },
   };
 }
 
 /** Everything that stops it now, each under its word. */
 function causesOf(record: GenerationRecord, line: Line, leaseMs: number): ReadonlyMap<Blocker, Cause> {
-  const { nowMs, position, flow, account, model, breaker, brake } = line;
+  const { nowMs, position, flow, account, model, breaker, brakes } = line;
   const causes = new Map<Blocker, Cause>();
   const add = (by: Blocker, untilMs: number | null, reason: string | null = null) => {
     if (!causes.has(by)) causes.set(by, { untilMs, reason });
@@ -123,7 +123,7 @@ function causesOf(record: GenerationRecord, line: Line, leaseMs: number): Readon
   // Without a time: an answer of an earlier run waits for storage.
   if (waitReason === 'storage' && notBeforeMs === null) add('storage', null);
   if (waitReason !== null && notBeforeMs !== null && notBeforeMs > nowMs) add(waitReason as Blocker, notBeforeMs);
-  if (brake.reason !== null) add(brake.reason as Blocker, nowMs + brake.ms);
+  for (const { reason, untilMs } of brakes) if (untilMs > nowMs) add(reason, untilMs);
   if (position === 1) {
     const { rate, running, slots } = flow;
     // A slot is there, but the rate lets nothing start yet; or the rate would, and every slot is busy.

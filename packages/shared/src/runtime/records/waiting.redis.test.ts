@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { LEASE_MS, openTestRecords, type TestRecords } from '../../testing/records.ts';
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { addPointers, openQueue } from '../queues.ts';
+import { brakeStarts } from './brake.ts';
 import { markAnswered } from './publish.ts';
 import { waitInfo } from './wait-info.ts';
 
@@ -52,9 +53,9 @@ describe('why a generation waits', () => {
     await records.due(id);
     await look();
     // A brake that another song's refusal set stops this one too.
-    await redis.set(keys.brake, 'rate_limit', 'PX', 60_000);
+    await brakeStarts(records.store, 60_000, 'rate_limit');
     await look();
-    await redis.set(keys.brake, 'quota', 'PX', 60_000);
+    await brakeStarts(records.store, 60_000, 'quota');
     await look();
     expect(seen).toEqual([
       ...['paused', 'account', 'model', 'storage', 'no_worker', 'upstream', null],
