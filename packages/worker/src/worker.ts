@@ -82,7 +82,7 @@ export async function startWorker({ settings, logger, readKey, crashPoint }: Wor
     crashPoint: crashPoint ?? (() => undefined),
   };
 
-  await applyLimits(queue, settings.UPSTREAM_RATE_PER_MINUTE, settings.UPSTREAM_MAX_CONCURRENCY);
+  await applyLimits({ queue, records }, settings.UPSTREAM_RATE_PER_MINUTE, settings.UPSTREAM_MAX_CONCURRENCY);
   let inUse = (): number => 0;
   const self = { host: hostname(), pid: process.pid, node: process.version, started_at: Date.now() };
   const about = () => ({ ...self, in_use: inUse() });

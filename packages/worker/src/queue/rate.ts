@@ -18,11 +18,19 @@ export function rateWindow(perMinute: number): { max: number; windowMs: number }
 
 /**
  * Writes the two limits that all workers share. The rate is always set, because without one a brake
- * stops only the worker that pulled it.
+ * stops only the worker that pulled it. A slower pace that a refusal brought about goes on.
  */
-export async function applyLimits(queue: Queue<Pointer>, perMinute: number, concurrency: number): Promise<void> {
+export async function applyLimits(
+  { queue, records: { redis, keys } }: { queue: Queue<Pointer>; records: RecordStore },
+  perMinute: number,
+  concurrency: number,
+): Promise<void> {
   const { max, windowMs } = rateWindow(perMinute);
-  await queue.setGlobalRateLimit(max, windowMs);
+  await redis.hset(keys.rate, { max, duration: windowMs });
+  if (Number(await redis.hget(keys.pace, 'gap')) <= windowMs / max) {
+    await redis.del(keys.pace);
+    await queue.setGlobalRateLimit(max, windowMs);
+  }
   if (concurrency > 0) await queue.setGlobalConcurrency(concurrency);
   else await queue.removeGlobalConcurrency();
 }

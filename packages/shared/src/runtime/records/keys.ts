@@ -23,6 +23,9 @@ export interface Keys {
   readonly sweep: string;
   /** Why nothing starts for a while, each reason with its end (Unix ms). */
   readonly brakes: string;
+  /** How starts are spaced by the settings, and the slower pace after a refusal. */
+  readonly rate: string;
+  readonly pace: string;
   /** Failures in a row of reaching the upstream, and the probe while it is open. */
   readonly breaker: string;
   /** Calls that may run at once over all live workers. */
@@ -66,6 +69,8 @@ export function keysOf(prefix: string): Keys {
     workers: `${root}workers`,
     sweep: `${root}sweep`,
     brakes: `${root}brakes`,
+    rate: `${root}rate`,
+    pace: `${root}pace`,
     breaker: `${root}breaker`,
     slots: `${root}slots`,
     durations: `${root}durations`,

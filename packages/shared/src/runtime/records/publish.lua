@@ -11,6 +11,7 @@ arrows: processing -> succeeded, queued -> succeeded, scheduled -> succeeded
 -- @include attempt.lua
 -- @include holds.lua
 -- @include breaker.lua
+-- @include pace.lua
 local id, token, worker, song, upstream = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local g = load(id)
 if not g then return { 'gone', '0' } end
@@ -22,7 +23,10 @@ if not a then
   a = open_attempt(g, token, worker, now)
   a.found = true
 end
-if a.outcome ~= 'succeeded' then close_attempt(g, a, 'succeeded', 'charged', upstream, now) end
+if a.outcome ~= 'succeeded' then
+  close_attempt(g, a, 'succeeded', 'charged', upstream, now)
+  if not a.found then speed_up(a) end
+end
 -- When a found song was paid for is not known, so it proves nothing about a hold.
 for _, scope in ipairs(a.found and {} or { 'account', 'model:' .. g.model }) do
   if lift_if_proven(scope, a) and scope == 'account' then

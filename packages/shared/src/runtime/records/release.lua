@@ -5,7 +5,7 @@ args:   1 id  2 token  3 outcome  4 charge  5 counts toward  6 error code  7 mes
         9 ms until it may start again  10 why it waits  11 hold: scope ('' none)  12 hold: first probe after ms
         13 ms of rate limiting after which the run fails (0 = never)  14 MAX_ATTEMPTS  15 MAX_UNKNOWN_CHARGES
         16 1 if the answer proves that key and balance are good  17 upstream: reached | not_reached | unclear
-        18 breaker: first probe after ms  19 breaker: longest wait between probes in ms
+        18 RETRY_BASE_MS, after which the breaker first probes  19 breaker: longest wait between probes in ms
 answer: status now, run, ms until it may start again, ms until the account's next probe (0 = not held), 1 if a hold was lifted
         or the breaker closed, ms until the breaker's next probe (0 = closed)
         gone (no record, or the token is not known)
@@ -18,6 +18,7 @@ arrows: processing -> queued, processing -> failed, processing -> needs_review
 -- @include verdict.lua
 -- @include holds.lua
 -- @include breaker.lua
+-- @include pace.lua
 local id, token, outcome, charge = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local v = { counts = ARGV[5], charge = charge, error = ARGV[6], message = ARGV[7], upstream = ARGV[8] }
 local delay, reason, scope, probe_after = tonumber(ARGV[9]), ARGV[10], ARGV[11], tonumber(ARGV[12])
@@ -63,6 +64,8 @@ elseif reached(a) then
   a.lifted = true
   save_attempt(g, a)
 end
+if outcome == 'rate_limited' then slow_down(a, first_probe, now)
+elseif reach == 'reached' and outcome ~= 'account' then speed_up(a) end
 if scope ~= '' then set_hold(scope, g.id, v.error, v.message, probe_after, now) end
 
 local current = g.token == token

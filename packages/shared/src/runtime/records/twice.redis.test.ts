@@ -50,6 +50,12 @@ const claimed = async (records: TestRecords) => {
   await records.alive('w1');
   await records.claimed(G, { token: 't1' });
 };
+/** A call under limits that a worker wrote. */
+const paced = async (records: TestRecords) => {
+  await claimed(records);
+  const { redis, keys } = records.store;
+  for (const key of [keys.rate, keys.bull('meta')]) await redis.hset(key, { max: 1, duration: 10_000 });
+};
 const outOfReach = async (records: TestRecords) => {
   await accepted(records);
   await records.alive('w1');
@@ -297,6 +303,15 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     { title: 'a probe that is refused again', before: probing, run: release('account', { hold: 'account' }) },
     { title: 'a probe that learnt nothing', before: probing, run: release('not_sent') },
     { title: 'a probe that lifts the hold', before: probing, run: release('content_rejected') },
+    { title: 'a refusal that slows the starts down', before: paced, run: release('rate_limited') },
+    {
+      title: 'a call that lets them quicken',
+      before: async (records) => {
+        await paced(records);
+        await records.store.redis.hset(records.store.keys.pace, { gap: 20_000, refused: 10_000, at: 1 });
+      },
+      run: release('stated_failure'),
+    },
     {
       title: 'a day of rate limits',
       before: async (records) => {
@@ -376,6 +391,14 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
         await accepted(records);
       },
       run: (records) => records.publish(G, 't9'),
+    },
+    {
+      title: 'a song that lets starts quicken',
+      before: async (records) => {
+        await paced(records);
+        await records.store.redis.hset(records.store.keys.pace, { gap: 20_000, refused: 10_000, at: 1 });
+      },
+      run: (records) => records.publish(G, 't1'),
     },
     { title: 'the song of a probe', before: probing, run: (records) => records.publish(G, 't1') },
     { title: 'gone', run: (records) => records.publish(G, 't1') },
