@@ -1,0 +1,38 @@
+import { requires } from '@songmill/shared/testing/requires';
+import { startRedis, type TestRedis } from '@songmill/shared/testing/redis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FORGERIES } from './forge/forgeries.ts';
+import { verdictOn } from './self-test.ts';
+
+describe('the checker of the fault suite', requires('redis-server|valkey-server'), () => {
+  let redis: TestRedis;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(async () => redis?.stop());
+
+  it('objects to nothing in an honest run, and counts it right', async () => {
+    const { violations, figures } = await verdictOn(redis.url, 'honest', async () => undefined);
+    expect(violations).toEqual([]);
+    expect(figures).toEqual({
+      accepted: 7,
+      by_status: { succeeded: 3, canceled: 1, failed: 1, needs_review: 1, deleted: 1 },
+      lost: 0,
+      double_published: 0,
+      ledger_calls: 10,
+      ledger_charges: 10,
+      calls_without_record: 0,
+      attempts_charge_unknown: 3,
+      spares: 1,
+      calls_per_generation: 10 / 7,
+    });
+  });
+
+  it.each(FORGERIES.map((each, i) => ({ ...each, i })))(
+    '$invariant objects to $name',
+    async ({ i, invariant, forge }) => {
+      const { violations } = await verdictOn(redis.url, `forged${i}`, forge);
+      expect(violations.map((each) => each.invariant)).toContain(invariant);
+    },
+  );
+});
