@@ -53,7 +53,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const { settings, logger, storage } = options;
   const onError = (error: Error): void => logger.debug({ err: error }, 'redis connection');
   const redis = connectRedis(settings.REDIS_URL, 'request', onError);
-  const events = connectRedis(settings.REDIS_URL, 'request', onError);
+  const events = connectRedis(settings.REDIS_URL, 'listen', onError);
   const store = openRecordStore(redis, settings.REDIS_PREFIX);
   const queue = openQueue('generate', redis, settings.REDIS_PREFIX);
   queue.on('error', onError);

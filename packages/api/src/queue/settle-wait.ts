@@ -2,10 +2,10 @@ import type { ServerResponse } from 'node:http';
 import { isSettled } from '@songmill/shared/contract/words';
 import { readGeneration } from '@songmill/shared/runtime/records/read';
 import type { GenerationRecord } from '@songmill/shared/runtime/records/types';
+import { redisTrouble } from '@songmill/shared/runtime/redis-trouble';
 import type { ApiContext } from '../context.ts';
 import { ClientGone } from '../errors.ts';
 import type { HubSignal } from './event-hub.ts';
-import { isRedisTrouble } from './redis-trouble.ts';
 
 type Wake = HubSignal | 'time' | 'gone';
 
@@ -54,7 +54,7 @@ async function readIfPossible(
   try {
     return await readGeneration(store, id);
   } catch (error) {
-    if (isRedisTrouble(error)) return known;
+    if (redisTrouble(error) !== null) return known;
     throw error;
   }
 }

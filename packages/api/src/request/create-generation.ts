@@ -5,9 +5,9 @@ import { newId } from '@songmill/shared/runtime/ids';
 import { type AcceptAnswer, acceptGeneration, type Idempotency } from '@songmill/shared/runtime/records/accept';
 import { readGeneration } from '@songmill/shared/runtime/records/read';
 import type { GenerationRecord } from '@songmill/shared/runtime/records/types';
+import { redisTrouble } from '@songmill/shared/runtime/redis-trouble';
 import type { ApiContext, Call, Faults } from '../context.ts';
 import { ClientGone, ProblemError, ValidationError } from '../errors.ts';
-import { isRedisTrouble } from '../queue/redis-trouble.ts';
 import { waitUntilSettled } from '../queue/settle-wait.ts';
 import { sendJson } from './answer.ts';
 import { asSent, readGenerationBody } from './generation-body.ts';
@@ -104,7 +104,7 @@ async function settled(
   try {
     return (await waitUntilSettled(ctx, known.id, seconds, call.res)) ?? known;
   } catch (error) {
-    if (error instanceof ClientGone || !isRedisTrouble(error)) throw error;
+    if (error instanceof ClientGone || redisTrouble(error) === null) throw error;
     return known;
   }
 }

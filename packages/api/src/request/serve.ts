@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Scope } from '@songmill/shared/contract/words';
+import { redisTrouble } from '@songmill/shared/runtime/redis-trouble';
 import type { ApiContext, Call, Handler } from '../context.ts';
 import { ClientGone, ProblemError } from '../errors.ts';
-import { isRedisTrouble, queueUnavailable } from '../queue/redis-trouble.ts';
+import { queueUnavailable } from '../queue/queue-unavailable.ts';
 import { sendProblem } from './answer.ts';
 import { demand, NOBODY } from './auth.ts';
 import { requestIdOf } from './request-id.ts';
@@ -75,7 +76,7 @@ function answerFailure(ctx: ApiContext, call: Call, error: unknown): number {
     call.res.destroy();
     return CALLER_LEFT;
   }
-  const problem = asProblem(error);
+  const problem = asProblem(error, call.req.method);
   const about = { request_id: call.requestId, route: call.pattern };
   if (problem.code === 'internal') ctx.logger.error({ err: error, ...about }, 'unexpected error');
   else if (problem.cause !== undefined) ctx.logger.debug({ err: problem.cause, ...about }, 'refused');
@@ -88,9 +89,10 @@ function answerFailure(ctx: ApiContext, call: Call, error: unknown): number {
   return call.res.statusCode;
 }
 
-function asProblem(error: unknown): ProblemError {
+function asProblem(error: unknown, method: string | undefined): ProblemError {
   if (error instanceof ProblemError) return error;
-  if (isRedisTrouble(error)) return queueUnavailable(error);
+  const trouble = redisTrouble(error);
+  if (trouble !== null) return queueUnavailable(trouble, method, error);
   return new ProblemError('internal', 'something went wrong here; the request id finds it in the log', {
     cause: error,
   });

@@ -3,9 +3,21 @@ import { Redis, type RedisOptions } from 'ioredis';
 /**
  * What a connection is for.
  * `request`: answers a caller, so it fails at once while Redis is away instead of queueing the command.
+ * `listen`: the same for a reader that blocks for a few seconds.
  * `worker`: has nobody waiting, so it waits for Redis to come back; BullMQ's workers demand it.
  */
-export type RedisRole = 'request' | 'worker';
+export type RedisRole = 'request' | 'listen' | 'worker';
+
+/**
+ * A command that Redis does not answer within `answerMs` becomes a 503. A connection that gives nothing for `silentMs`
+ * while commands are open is cut: until Redis answers on a new one, every further command fails at once. What Redis got
+ * before may be done by it later, which scripts and idempotency keys make harmless.
+ */
+const PATIENCE: Readonly<Record<RedisRole, { readonly answerMs?: number; readonly silentMs?: number }>> = {
+  request: { answerMs: 1000, silentMs: 900 },
+  listen: { answerMs: 5000 },
+  worker: {},
+};
 
 /** ioredis 6 types `replyMapping` differently in its options and its constructor; we leave it unset. */
 type ConnectOptions = RedisOptions & { replyMapping?: 'legacy' };
@@ -17,6 +29,7 @@ type ConnectOptions = RedisOptions & { replyMapping?: 'legacy' };
  */
 export function redisOptions(url: string, role: RedisRole): ConnectOptions {
   const parsed = new URL(url);
+  const { answerMs, silentMs } = PATIENCE[role];
   const where: RedisOptions =
     parsed.protocol === 'unix:'
       ? { path: decodeURIComponent(parsed.pathname), db: Number(parsed.searchParams.get('db') ?? 0) }
@@ -33,8 +46,9 @@ export function redisOptions(url: string, role: RedisRole): ConnectOptions {
     retryStrategy: (times) => Math.min(times * 100, 2000),
     maxRetriesPerRequest: role === 'worker' ? null : 1,
     enableOfflineQueue: role === 'worker',
-    // A `request` command that Redis does not answer within this time becomes a 503.
-    ...(role === 'request' ? { commandTimeout: 5000, connectTimeout: 5000 } : { connectTimeout: 10_000 }),
+    connectTimeout: role === 'worker' ? 10_000 : 5000,
+    ...(answerMs === undefined ? {} : { commandTimeout: answerMs }),
+    ...(silentMs === undefined ? {} : { socketTimeout: silentMs }),
   };
   return options as ConnectOptions;
 }
