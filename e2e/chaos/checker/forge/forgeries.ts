@@ -1,4 +1,4 @@
-import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newId } from '@songmill/shared/runtime/ids';
 import { folderOf } from '@songmill/shared/runtime/storage/keys';
@@ -138,7 +138,7 @@ export const FORGERIES: readonly Forgery[] = [
   {
     name: 'a stale index entry',
     invariant: 'I6',
-    forge: (run) => redisOf(run).zadd(`${run.records.store.keys.list('p', 'processing')}`, 1, run.made.simple),
+    forge: (run) => redisOf(run).zadd(run.records.store.keys.list('p', 'processing'), 1, run.made.simple),
   },
   {
     name: 'a song left in line',
