@@ -9,22 +9,26 @@ export interface LedgerSummary {
 
 export interface SimulatorControl {
   ledger(): Promise<LedgerSummary>;
-  state(): Promise<{ open_calls: number; max_concurrency_seen: number }>;
+  state(): Promise<{ open_calls: number; max_concurrency_seen: number; queued_faults: number }>;
   requests(): Promise<{ lyrics_base64: string }[]>;
   config(change: object): Promise<void>;
+  /** The configuration as it is now. */
+  configuration(): Promise<{ readonly time_scale: number; readonly latency: object }>;
   faults(faults: readonly unknown[]): Promise<void>;
+  /** Takes back the faults that no call has met yet. */
+  clearFaults(): Promise<void>;
   /** Resolves when the state satisfies the predicate; the test's own time limit ends it otherwise. */
   until(predicate: (state: { open_calls: number }) => boolean): Promise<void>;
 }
 
 /** The simulator's control API. */
 export function simulatorControl(url: string): SimulatorControl {
-  const send = async <T>(path: string, body?: object): Promise<T> => {
+  const send = async <T>(path: string, body?: object, method = body === undefined ? 'GET' : 'POST'): Promise<T> => {
     const response = await fetch(
       `${url}/_sim/${path}`,
       body === undefined
-        ? {}
-        : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
+        ? { method }
+        : { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
     );
     if (!response.ok) throw new Error(`simulator answered ${response.status}: ${await response.text()}`);
     return response.json() as Promise<T>;
@@ -36,8 +40,12 @@ export function simulatorControl(url: string): SimulatorControl {
     async config(change) {
       await send('config', change);
     },
+    configuration: () => send('config'),
     async faults(faults) {
       await send('faults', { faults });
+    },
+    async clearFaults() {
+      await send('faults', undefined, 'DELETE');
     },
     async until(predicate) {
       while (!predicate(await control.state())) await new Promise((resolve) => setTimeout(resolve, 20));
