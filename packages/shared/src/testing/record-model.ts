@@ -107,7 +107,11 @@ export class RecordModel {
       record.limited = null;
       if (intent.run === record.run && this.#judge(record, 'both_limits', limits, 'claim')) return 'settled';
     }
-    if (record.unknown >= limits.maxUnknownCharges) {
+    if (record.unknown > 0 && record.policy === 'fail') {
+      this.#finishWithoutSong(record, 'failed', 'claim');
+      return 'settled';
+    }
+    if (record.unknown >= limits.maxUnknownCharges || (record.unknown > 0 && record.policy === 'hold')) {
       this.#finishWithoutSong(record, 'needs_review', 'claim');
       return 'settled';
     }
@@ -198,10 +202,30 @@ export class RecordModel {
     record.answered = false;
   }
 
+  /** A call whose claim Redis had lost counts toward the run that is open now. */
+  #countFound(record: ModelRecord, counts: CountsToward): void {
+    if (isSettled(record.status)) return;
+    if (counts === 'max_attempts' || counts === 'both_limits') record.counted += 1;
+    if (counts === 'both_limits') record.unknown += 1;
+  }
+
+  died(record: ModelRecord, attempt: ModelAttempt, found: boolean, limits: Limits): void {
+    if (attempt.outcome !== null) return;
+    attempt.outcome = 'unknown';
+    attempt.charge = 'unknown';
+    if (found) this.#countFound(record, 'both_limits');
+    if (record.intent !== attempt) return;
+    this.#clearIntent(record);
+    record.limited = null;
+    const open = attempt.run === record.run && !isSettled(record.status);
+    if (open && this.#judge(record, 'both_limits', limits, 'died')) return;
+    if (record.status === 'processing') this.move(record, 'queued', 'died');
+  }
+
   release(
     record: ModelRecord,
     attempt: ModelAttempt,
-    input: { kind: OutcomeKind; delayed: boolean; hold: string | null; limits: Limits },
+    input: { found: boolean; kind: OutcomeKind; delayed: boolean; hold: string | null; limits: Limits },
   ): void {
     const { kind, hold } = input;
     const row = OUTCOME_TABLE[kind];
@@ -225,13 +249,16 @@ export class RecordModel {
         attempt.lifted = true;
       }
     }
-    if (NOT_REACHED.includes(kind)) this.#notReached(attempt.token);
-    else this.#reached(attempt);
+    if (!input.found) {
+      if (NOT_REACHED.includes(kind)) this.#notReached(attempt.token);
+      else this.#reached(attempt);
+    }
     if (hold !== null && !this.holds.has(hold)) {
       this.holds.set(hold, { step: this.step, due: false, probe: null, expired: false, trippedBy: record.id });
     }
-    this.#clearIntent(record);
-    if (record.status !== 'processing' || attempt.run !== record.run) return;
+    if (current) this.#clearIntent(record);
+    if (input.found) this.#countFound(record, row.counts);
+    if (!current || record.status !== 'processing' || attempt.run !== record.run) return;
     if (kind === 'rate_limited' && record.limited === 'for a day') {
       this.#finishWithoutSong(record, 'failed', 'release');
       return;

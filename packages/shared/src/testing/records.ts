@@ -126,6 +126,7 @@ export function openTestRecords(url: string, prefix: string): TestRecords {
       return releaseGeneration(store, {
         id,
         token,
+        worker: 'w1',
         kind,
         message: `it was ${kind}`,
         upstream: null,

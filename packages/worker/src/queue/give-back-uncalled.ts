@@ -11,6 +11,7 @@ export async function giveBackUncalled(context: WorkerContext, id: string, token
   const answer = await releaseGeneration(records, {
     id,
     token,
+    worker: context.workerId,
     kind: 'not_sent',
     message: 'the worker could not write to its spool, so no call was made',
     upstream: null,

@@ -25,6 +25,7 @@ export async function giveBack(context: WorkerContext, { id, token, counted, mod
   const answer = await releaseGeneration(records, {
     id,
     token,
+    worker: context.workerId,
     kind: result.kind,
     message: result.message,
     upstream: result.upstream,

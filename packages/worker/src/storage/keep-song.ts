@@ -55,7 +55,7 @@ export async function storeUntilKept(context: WorkerContext, spooled: Spooled): 
       logger.error({ err: error, generation_id: id, failures }, 'storing a paid song failed; it stays in the spool');
       if (failures === 0) {
         await context.journal.write({ event: 'answered', id, token, song });
-        await markAnswered(context.records, { id, token, upstream });
+        await markAnswered(context.records, { id, token, worker: context.workerId, upstream });
       }
       if (giveUp.aborted) return null;
       const pause = Math.max(backoffMs(failures, settings.RETRY_BASE_MS, settings.RETRY_MAX_MS), 50);

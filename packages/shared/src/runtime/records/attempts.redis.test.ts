@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LEASE_MS, openTestRecords, songOf, type TestRecords } from '../../testing/records.ts';
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
+import { closeDeadCall } from './died.ts';
 import { markAnswered } from './publish.ts';
 
 let server: TestRedis;
@@ -54,7 +55,9 @@ describe('one call at a time', () => {
     const id = await records.accepted();
     await records.alive('w1');
     const token = await records.claimed(id);
-    expect(await markAnswered(records.store, { id, token, upstream: null })).toEqual({ outcome: 'marked' });
+    expect(await markAnswered(records.store, { id, token, worker: 'w1', upstream: null })).toEqual({
+      outcome: 'marked',
+    });
     await records.dead('w1');
     expect(await records.claim(id, { worker: 'w2' })).toMatchObject({ outcome: 'busy' });
     expect((await records.read(id)).attempts).toMatchObject([{ outcome: 'succeeded', charge: 'charged' }]);
@@ -66,7 +69,7 @@ describe('one call at a time', () => {
     const lost = await records.claimed(id, { worker: 'w1' });
     const second = await records.claimed(id, { worker: 'w2' });
     await records.release(id, second, 'not_sent');
-    await markAnswered(records.store, { id, token: lost, upstream: null });
+    await markAnswered(records.store, { id, token: lost, worker: 'w1', upstream: null });
     expect(await records.claim(id, { worker: 'w3' })).toMatchObject({ outcome: 'busy' });
     expect((await records.publish(id, lost)).outcome).toBe('published');
     expect(await records.read(id)).toMatchObject({ status: 'succeeded', attemptsTotal: 2, song: songOf(lost) });
@@ -76,7 +79,7 @@ describe('one call at a time', () => {
     const id = await records.accepted();
     await records.alive('w1');
     const token = await records.claimed(id);
-    await markAnswered(records.store, { id, token, upstream: null });
+    await markAnswered(records.store, { id, token, worker: 'w1', upstream: null });
     expect(await records.release(id, token, 'unusable_audio')).toMatchObject({ status: 'queued' });
     expect(await records.read(id)).toMatchObject({ counted: 1, unknownCharges: 1, waitReason: 'backoff' });
     expect(await records.claim(id)).toMatchObject({ outcome: 'claimed', attempt: 2 });
@@ -86,7 +89,7 @@ describe('one call at a time', () => {
     const id = await records.accepted();
     const lost = await records.claimed(id, { worker: 'w1' });
     await records.release(id, await records.claimed(id, { worker: 'w2' }), 'not_sent');
-    await markAnswered(records.store, { id, token: lost, upstream: null });
+    await markAnswered(records.store, { id, token: lost, worker: 'w1', upstream: null });
     expect(await records.release(id, lost, 'unusable_audio')).toMatchObject({ status: 'queued' });
     const record = await records.read(id);
     expect(record).toMatchObject({ counted: 1, unknownCharges: 1, waitReason: null });
@@ -94,12 +97,13 @@ describe('one call at a time', () => {
     expect(await records.claim(id)).toMatchObject({ outcome: 'claimed', attempt: 3 });
   });
 
-  it('marking an answer of an unknown call or generation says gone', async () => {
+  it('an answer whose claim Redis forgot is on record, and blocks further calls; one of an erased generation is gone', async () => {
     const id = await records.accepted();
-    expect(await markAnswered(records.store, { id, token: 'nobody', upstream: null })).toEqual({ outcome: 'gone' });
-    expect(await markAnswered(records.store, { id: 'gen_0', token: 'nobody', upstream: null })).toEqual({
-      outcome: 'gone',
-    });
+    const answer = { token: 'nobody', worker: 'w1', upstream: null };
+    expect(await markAnswered(records.store, { id, ...answer })).toEqual({ outcome: 'marked' });
+    expect((await records.read(id)).attempts).toMatchObject([{ outcome: 'succeeded', charge: 'charged' }]);
+    expect(await records.claim(id)).toMatchObject({ outcome: 'busy' });
+    expect(await markAnswered(records.store, { id: 'gen_0', ...answer })).toEqual({ outcome: 'gone' });
   });
 
   it('a pointer of an older run, of a settled or of an erased generation is done with', async () => {
@@ -184,8 +188,33 @@ describe('songs that come late', () => {
   it('the song of an erased generation has no owner', async () => {
     expect((await records.publish('gen_0', 'x')).outcome).toBe('gone');
     expect(await records.release('gen_0', 'x', 'timeout')).toEqual({ outcome: 'gone' });
+  });
+
+  it('a failed call whose claim Redis forgot is on record, and counts before anybody calls again', async () => {
     const id = await records.accepted();
-    expect(await records.release(id, 'x', 'timeout')).toEqual({ outcome: 'gone' });
+    expect(await records.release(id, 'forgotten', 'timeout')).toMatchObject({ status: 'queued' });
+    const held = await records.accepted({ policy: 'hold' });
+    await records.release(held, 'forgotten too', 'timeout');
+    expect(await records.claim(held)).toEqual({ outcome: 'settled', status: 'needs_review' });
+    await records.alive('w1');
+    const second = await records.claimed(id);
+    expect(await records.release(id, second, 'timeout')).toMatchObject({ status: 'needs_review' });
+    expect(await records.read(id)).toMatchObject({ attemptsTotal: 2, unknownCharges: 2 });
+  });
+
+  it('a worker that is known to be dead leaves its calls unknown at once, also those that Redis forgot', async () => {
+    const id = await records.accepted();
+    await records.alive('w1');
+    const token = await records.claimed(id);
+    const dead = { id, worker: 'w1', maxAttempts: 5, maxUnknownCharges: 2 };
+    expect(await closeDeadCall(records.store, { ...dead, token })).toEqual({
+      outcome: 'closed',
+      status: 'queued',
+      run: 1,
+    });
+    expect(await records.claim(id, { worker: 'w2' })).toMatchObject({ outcome: 'claimed', attempt: 2 });
+    await closeDeadCall(records.store, { ...dead, token: 'forgotten' });
+    expect(await records.read(id)).toMatchObject({ status: 'processing', attemptsTotal: 3, unknownCharges: 2 });
   });
 
   it('what a call held to be dead reports later settles its charge and nothing else', async () => {

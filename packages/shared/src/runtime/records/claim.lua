@@ -15,6 +15,7 @@ arrows: queued -> processing, processing -> queued, processing -> needs_review, 
 -- @include waiting.lua
 -- @include attempt.lua
 -- @include verdict.lua
+-- @include dead-call.lua
 -- @include holds.lua
 -- @include breaker.lua
 local id, run, token, worker = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
@@ -51,15 +52,7 @@ if g.token then
   -- An answer that waits for storage is paid for: nobody calls again for it, however long that takes.
   if g.answered then return { 'busy', lease } end
   if seen + lease > now then return { 'busy', math.max(seen + lease - now, 100) } end
-  -- Nothing marks "the request was sent", so nothing proves that it was not.
-  local dead = attempt_of(g, g.token)
-  close_attempt(g, dead, 'unknown', 'unknown', '', now)
-  clear_intent(g)
-  redis.call('HDEL', g.key, 'rl_since')
-  local verdict = { counts = 'both_limits', charge = 'unknown', error = 'unknown_charge', upstream = '',
-    message = 'the worker died during the call; it may have been billed' }
-  -- A call of an older run is on record, but the budgets of this run are its own.
-  if dead.run == g.run and judge(g, verdict, limits, now) then return settled() end
+  if close_dead_call(g, attempt_of(g, g.token), limits, now) then return settled() end
 end
 if judge_lowered_limits(g, limits, now) then return settled() end
 

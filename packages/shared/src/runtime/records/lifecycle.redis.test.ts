@@ -101,6 +101,7 @@ describe('the life of a generation', () => {
       const answer = await releaseGeneration(store, {
         id,
         token,
+        worker: 'w1',
         kind: 'timeout',
         message: 'no answer',
         upstream: null,

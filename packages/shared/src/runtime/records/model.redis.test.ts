@@ -8,6 +8,7 @@ import { openTestRecords, requestOf, type TestRecords } from '../../testing/reco
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { type Arrow, arrowsOfDocs, isByReference } from '../../testing/script-headers.ts';
 import type { Idempotency } from './accept.ts';
+import { closeDeadCall } from './died.ts';
 import { eraseGeneration } from './erase.ts';
 import { beat, feedWindow, takeDue } from './feed.ts';
 import { probeHoldsNow } from './hold.ts';
@@ -89,6 +90,10 @@ const chosen = (model: RecordModel, pick: number): ModelRecord | undefined =>
 /** The newest call, or an older one. */
 const callOf = (record: ModelRecord | undefined, pick: number): ModelAttempt | undefined =>
   record?.attempts.at(-1 - (pick % Math.max(record.attempts.length, 1)));
+
+/** A call whose claim Redis has lost, as it is written down again; there is nowhere to write it when the record is gone. */
+const foundCall = (model: RecordModel, record: ModelRecord, token: string): ModelAttempt | undefined =>
+  record.erased ? undefined : model.open(record, token, 'w1', true);
 
 type Play = (model: RecordModel, real: Real) => Promise<void>;
 
@@ -195,22 +200,41 @@ function claim(input: { record: number; worker: number; old: boolean; lowered: b
 function answered(input: { record: number; call: number; twice: boolean }): Step {
   return new Step('answered', input, some, async (model, real) => {
     const record = chosen(model, input.record)!;
-    const attempt = callOf(record, input.call);
-    const token = attempt?.token ?? 'unknown';
+    const known = callOf(record, input.call);
+    const token = known?.token ?? real.name('lost');
+    const attempt = known ?? foundCall(model, record, token);
     // A worker marks an answer before it publishes or gives up its song, never after.
     if (attempt?.outcome === 'succeeded' && !(record.intent === attempt)) return;
     if (attempt?.charge === 'none') return;
     const answer = await real.run(input.twice, () =>
-      markAnswered(real.store, { id: record.id, token, upstream: null }),
+      markAnswered(real.store, { id: record.id, token, worker: 'w1', upstream: null }),
     );
     expect(answer.outcome).toBe(attempt && !record.erased ? 'marked' : 'gone');
     if (attempt && !record.erased) model.answered(record, attempt);
   });
 }
 
+function died(input: { record: number; call: number | null; twice: boolean }): Step {
+  return new Step('died', input, some, async (model, real) => {
+    const record = chosen(model, input.record)!;
+    const known = input.call === null ? undefined : callOf(record, input.call);
+    const token = known?.token ?? real.name('lost');
+    const attempt = known ?? foundCall(model, record, token);
+    const answer = await real.run(input.twice, () =>
+      closeDeadCall(real.store, { id: record.id, token, worker: 'w1', ...LIMITS }),
+    );
+    if (!attempt || record.erased) {
+      expect(answer).toEqual({ outcome: 'gone' });
+      return;
+    }
+    model.died(record, attempt, known === undefined, LIMITS);
+    expect(answer).toEqual({ outcome: 'closed', status: record.status, run: record.run });
+  });
+}
+
 function release(input: {
   record: number;
-  call: number;
+  call: number | null;
   kind: number;
   delayed: boolean;
   hold: boolean;
@@ -218,12 +242,14 @@ function release(input: {
 }) {
   return new Step('release', input, some, async (model, real) => {
     const record = chosen(model, input.record)!;
-    const attempt = callOf(record, input.call);
+    const known = input.call === null ? undefined : callOf(record, input.call);
+    const token = known?.token ?? real.name('lost');
+    const attempt = known ?? foundCall(model, record, token);
     const kind = KINDS[input.kind % KINDS.length]!;
     const scope = kind === 'account' ? 'account' : kind === 'model' ? `model:${record.model}` : null;
     const hold = input.hold ? scope : null;
     const answer = await real.run(input.twice, () =>
-      real.records.release(record.id, attempt?.token ?? 'unknown', kind, {
+      real.records.release(record.id, token, kind, {
         ...{ hold, firstProbeMs: HOUR, delayMs: input.delayed ? HOUR : 0, ...LIMITS },
         breaker: { firstMs: HOUR, longestMs: HOUR },
       }),
@@ -232,7 +258,8 @@ function release(input: {
       expect(answer).toEqual({ outcome: 'gone' });
       return;
     }
-    model.release(record, attempt, { kind, delayed: input.delayed, hold, limits: LIMITS });
+    const found = known === undefined;
+    model.release(record, attempt, { kind, delayed: input.delayed, hold, limits: LIMITS, found });
     expect(plain(answer)).toEqual({
       ...{ outcome: 'released', status: record.status, run: record.run, lifted: attempt.lifted },
       ...{ delayMs: record.early, heldMs: model.holds.has('account'), openMs: model.breaker.since !== null },
@@ -535,6 +562,7 @@ const steps = [
   ...[accepts, accepts, claims, claims, claims, claims, releases, releases, releases, reopens, reopens],
   fc.record({ record: few, call: mostlyNewest, twice }).map(answered),
   fc.record({ record: few, call: fc.option(mostlyNewest, { freq: 4 }), twice }).map(publish),
+  fc.record({ record: few, call: fc.option(mostlyNewest, { freq: 4 }), twice }).map(died),
   fc.record({ record: few, twice }).map(cancel),
   fc.record({ record: few, twice }).map(erase),
   fc.record({ most: fc.integer({ min: 1, max: 3 }) }).map(pack),
@@ -563,8 +591,11 @@ const walk = {
   claim: (by = 0, lowered = false, record = 0) => claim({ record, worker: by, old: false, lowered, twice: true }),
   release: (kind: Failure, hold = false) =>
     release({ ...plainly, call: 0, kind: KINDS.indexOf(kind), delayed: false, hold }),
+  lost: (kind: Failure, hold = false) =>
+    release({ ...plainly, call: null, kind: KINDS.indexOf(kind), delayed: false, hold }),
   publish: (call = 0) => publish({ ...plainly, call }),
   answered: (call = 0) => answered({ ...plainly, call }),
+  died: (call: number | null = 0) => died({ ...plainly, call }),
   cancel: () => cancel(plainly),
   reopen: (action: (typeof ACTIONS)[number], charged: boolean | null = null) =>
     reopen({ ...plainly, action: ACTIONS.indexOf(action), charged, key: null, fingerprint: 0 }),
@@ -624,6 +655,15 @@ const WALKS: Readonly<Record<string, readonly Step[]>> = {
   'a human who tries again': [...inReview, walk.reopen('resolve_retry')],
   'dead workers until a human is asked': [walk.accept(), walk.claim(1), walk.claim(2), walk.claim(1)],
   'a dead worker under the policy fail': [walk.accept(2), walk.claim(1), walk.claim(2)],
+  'workers that are known to be dead': [
+    ...[walk.accept(), walk.alive(), walk.claim(), walk.died(), walk.claim(), walk.died(), walk.died(1)],
+    ...[walk.accept(2), walk.claim(), walk.died(), walk.accept(1), walk.died(null), walk.claim(), walk.claim()],
+    ...[walk.accept(2), walk.died(null), walk.claim(), walk.accept(), walk.claim(), walk.cancel(), walk.died()],
+  ],
+  'calls that Redis forgot': [
+    ...[walk.accept(), walk.alive(), walk.lost('timeout'), walk.claim(), walk.lost('timeout'), walk.release('timeout')],
+    ...[walk.accept(), walk.lost('stated_failure'), walk.lost('account', true), walk.claim()],
+  ],
   'a dead worker under a hold': [
     ...[
       walk.accept(),

@@ -17,12 +17,7 @@ local g = load(id)
 if not g then return { 'gone', '0' } end
 local now = clock()
 
-local a = attempt_of(g, token)
--- Redis may have lost the claim while storage kept the song: the attempt is written down again.
-if not a then
-  a = open_attempt(g, token, worker, now)
-  a.found = true
-end
+local a = attempt_or_found(g, token, worker, now)
 if a.outcome ~= 'succeeded' then
   close_attempt(g, a, 'succeeded', 'charged', upstream, now)
   if not a.found then speed_up(a) end

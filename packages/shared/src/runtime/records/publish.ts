@@ -27,10 +27,8 @@ export async function publishGeneration(
 /** Marks an attempt as answered and paid while its song still waits for storage. */
 export async function markAnswered(
   store: RecordStore,
-  input: { id: string; token: string; upstream: UpstreamAnswer | null },
+  { id, token, worker, upstream }: { id: string; token: string; worker: string; upstream: UpstreamAnswer | null },
 ): Promise<{ outcome: 'marked' | 'gone' }> {
-  const reply = words(
-    await answeredScript.run(store, [input.id, input.token, input.upstream ? jsonForLua(input.upstream) : '']),
-  );
+  const reply = words(await answeredScript.run(store, [id, token, worker, upstream ? jsonForLua(upstream) : '']));
   return { outcome: reply[0] as 'marked' | 'gone' };
 }

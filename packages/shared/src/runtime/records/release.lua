@@ -6,9 +6,10 @@ args:   1 id  2 token  3 outcome  4 charge  5 counts toward  6 error code  7 mes
         13 ms of rate limiting after which the run fails (0 = never)  14 MAX_ATTEMPTS  15 MAX_UNKNOWN_CHARGES
         16 1 if the answer proves that key and balance are good  17 upstream: reached | not_reached | unclear
         18 RETRY_BASE_MS, after which the breaker first probes  19 breaker: longest wait between probes in ms
+        20 worker
 answer: status now, run, ms until it may start again, ms until the account's next probe (0 = not held), 1 if a hold was lifted
         or the breaker closed, ms until the breaker's next probe (0 = closed)
-        gone (no record, or the token is not known)
+        gone (no record)
 twice:  an attempt is closed once; the answer is read from the record, so it is the same again
 arrows: processing -> queued, processing -> failed, processing -> needs_review
 ]]
@@ -27,9 +28,10 @@ local proves = ARGV[16] == '1'
 local reach, first_probe, longest_wait = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19])
 local g = load(id)
 if not g then return { 'gone' } end
-local a = attempt_of(g, token)
-if not a then return { 'gone' } end
 local now = clock()
+local a, found = attempt_or_found(g, token, ARGV[20], now)
+-- When a call was claimed of which Redis knew nothing is not known, so it says nothing about the upstream.
+if found then reach = 'nothing' end
 
 local function report()
   local h = read_hold('account')
@@ -60,7 +62,7 @@ for _, each in ipairs({ 'account', 'model:' .. g.model }) do
 end
 if reach == 'not_reached' then not_reached(a, v.message, first_probe, longest_wait, now)
 elseif reach == 'unclear' then learnt_nothing(a, now)
-elseif reached(a) then
+elseif reach == 'reached' and reached(a) then
   a.lifted = true
   save_attempt(g, a)
 end
@@ -70,6 +72,7 @@ if scope ~= '' then set_hold(scope, g.id, v.error, v.message, probe_after, now) 
 
 local current = g.token == token
 if current then clear_intent(g) end
+if found then count_found(g, v) end
 -- While it is only queued, this call was judged before (as dead), or belongs to an older run.
 if not current or g.status ~= 'processing' then return report() end
 

@@ -25,6 +25,7 @@ const NOT_REACHED: ReadonlySet<OutcomeKind> = new Set(['not_sent', 'unknown_fail
 export interface ReleaseInput extends Limits {
   readonly id: string;
   readonly token: string;
+  readonly worker: string;
   readonly kind: Exclude<OutcomeKind, 'song'>;
   readonly message: string;
   readonly upstream: UpstreamAnswer | null;
@@ -80,6 +81,7 @@ export async function releaseGeneration(store: RecordStore, input: ReleaseInput)
       input.gaveUp ? 'unclear' : NOT_REACHED.has(input.kind) ? 'not_reached' : 'reached',
       Math.ceil(input.breaker.firstMs),
       Math.ceil(input.breaker.longestMs),
+      input.worker,
     ]),
   );
   if (reply[0] === 'gone') return { outcome: 'gone' };

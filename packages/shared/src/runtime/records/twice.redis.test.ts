@@ -7,6 +7,7 @@ import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { headerOf } from '../../testing/script-headers.ts';
 import { type FaultProxy, startProxy } from '../../testing/tcp-proxy.ts';
 import { brakeStarts, freeProbed, freeResumed } from './brake.ts';
+import { closeDeadCall } from './died.ts';
 import { eraseGeneration } from './erase.ts';
 import { beat, feedWindow, findMissingPointers, takeDue } from './feed.ts';
 import { probeHoldsNow } from './hold.ts';
@@ -89,6 +90,8 @@ const succeeded = async (records: TestRecords) => {
   await claimed(records);
   await records.publish(G, 't1');
 };
+const DEAD = { id: G, token: 't1', worker: 'w1', maxAttempts: 5, maxUnknownCharges: 2 };
+const died = ({ store }: TestRecords) => closeDeadCall(store, DEAD);
 /** `gen_0` tripped a hold whose probe is due now. */
 const held = async (records: TestRecords, scope = 'account') => {
   await records.accepted({ id: 'gen_0' });
@@ -264,7 +267,7 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     {
       title: 'an open call',
       before: claimed,
-      run: ({ store }) => markAnswered(store, { id: G, token: 't1', upstream }),
+      run: ({ store }) => markAnswered(store, { id: G, token: 't1', worker: 'w1', upstream }),
     },
     {
       title: 'a call that was given up',
@@ -273,14 +276,14 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
         await records.claimed(G, { token: 't2', worker: 'w2' });
         await records.release(G, 't2', 'not_sent');
       },
-      run: ({ store }) => markAnswered(store, { id: G, token: 't1', upstream: null }),
+      run: ({ store }) => markAnswered(store, { id: G, token: 't1', worker: 'w1', upstream: null }),
     },
     {
       title: 'a canceled one',
       before: canceled,
-      run: ({ store }) => markAnswered(store, { id: G, token: 't1', upstream }),
+      run: ({ store }) => markAnswered(store, { id: G, token: 't1', worker: 'w1', upstream }),
     },
-    { title: 'gone', run: ({ store }) => markAnswered(store, { id: G, token: 't1', upstream }) },
+    { title: 'gone', run: ({ store }) => markAnswered(store, { id: G, token: 't1', worker: 'w1', upstream }) },
   ],
   release: [
     {
@@ -341,12 +344,28 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
       title: 'an answer that was lost',
       before: async (records) => {
         await claimed(records);
-        await markAnswered(records.store, { id: G, token: 't1', upstream: null });
+        await markAnswered(records.store, { id: G, token: 't1', worker: 'w1', upstream: null });
       },
       run: release('unusable_audio'),
     },
-    { title: 'an unknown call', before: accepted, run: release('timeout') },
+    { title: 'a call whose claim Redis forgot', before: accepted, run: release('timeout') },
     { title: 'gone', run: release('timeout') },
+  ],
+  died: [
+    { title: 'an open call', before: claimed, run: died },
+    {
+      title: 'the last call of the run',
+      before: async (records) => {
+        await claimed(records);
+        await records.release(G, 't1', 'timeout');
+        await records.claimed(G, { token: 't2' });
+      },
+      run: ({ store }) => closeDeadCall(store, { ...DEAD, token: 't2' }),
+    },
+    { title: 'a call of a canceled one', before: canceled, run: died },
+    { title: 'a call whose claim Redis forgot', before: accepted, run: died },
+    { title: 'a call that was closed', before: succeeded, run: died },
+    { title: 'gone', run: died },
   ],
   publish: [
     { title: 'a probe’s song', before: outOfReachProbing, run: (records) => records.publish(G, 'probe') },
@@ -360,7 +379,7 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
       title: 'an answer that waited for storage',
       before: async (records) => {
         await claimed(records);
-        await markAnswered(records.store, { id: G, token: 't1', upstream });
+        await markAnswered(records.store, { id: G, token: 't1', worker: 'w1', upstream });
       },
       run: (records) => records.publish(G, 't1'),
     },

@@ -92,7 +92,7 @@ describe('why a generation waits', () => {
     const token = await records.claimed(id);
     await records.cancel(id);
     await records.reopen(id);
-    await markAnswered(records.store, { id, token, upstream: null });
+    await markAnswered(records.store, { id, token, worker: 'w1', upstream: null });
     expect(await infoOf(id)).toMatchObject({ blocked_by: 'storage', blocked_until: null });
   });
 

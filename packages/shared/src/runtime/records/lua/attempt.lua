@@ -36,6 +36,15 @@ local function close_attempt(g, a, outcome, charge, upstream, now)
   save_attempt(g, a)
 end
 
+-- Redis may have lost the claim of a call that was made: the attempt is written down again. True when it was.
+local function attempt_or_found(g, token, worker, now)
+  local a = attempt_of(g, token)
+  if a then return a, false end
+  a = open_attempt(g, token, worker, now)
+  a.found = true
+  return a, true
+end
+
 local function clear_intent(g)
   redis.call('HDEL', g.key, 'token', 'worker', 'answered')
   if g.answered then redis.call('HDEL', g.key, 'wait_reason') end

@@ -46,10 +46,20 @@ local function judge(g, v, limits, now)
   return false
 end
 
--- An operator may lower the limits while a generation waits. True when they leave it no further call.
+-- A call whose claim Redis had lost counts toward the run that is open now; the next claim judges that.
+local function count_found(g, v)
+  if SETTLED[g.status] then return end
+  if v.counts == 'max_attempts' or v.counts == 'both_limits' then g.counted = redis.call('HINCRBY', g.key, 'counted', 1) end
+  if v.counts == 'both_limits' then g.unknown = redis.call('HINCRBY', g.key, 'unknown', 1) end
+end
+
+-- While a generation waits an operator may lower the limits, and calls be found that Redis had forgotten. True
+-- when that leaves it no further call.
 local function judge_lowered_limits(g, limits, now)
-  local v = { counts = 'both_limits', upstream = '', message = 'the limits were lowered while it waited' }
-  if g.unknown > 0 and g.unknown >= limits.max_unknown then
+  local v = { counts = 'both_limits', upstream = '', message = 'the limits leave no further call: they were lowered, or earlier calls were found' }
+  if g.unknown > 0 and g.policy == 'fail' then
+    finish_without_song(g, 'failed', 'unknown_charge', v, now)
+  elseif g.unknown > 0 and (g.policy == 'hold' or g.unknown >= limits.max_unknown) then
     finish_without_song(g, 'needs_review', 'unknown_charge', v, now)
   elseif g.counted > 0 and g.counted >= limits.max_attempts then
     finish_without_song(g, 'failed', 'upstream_unavailable', v, now)
