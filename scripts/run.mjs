@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Behind `npm start`, `npm test` and `npm run bench`. Plain JavaScript for Node >= 18, because it runs before
+ * Behind `npm start`, `npm test` and every `npm run`. Plain JavaScript for Node >= 18, because it runs before
  * anything is installed: it brings the pinned pnpm and, when this Node is too old, a newer one, and then goes on
  * under that Node.
  */
@@ -15,11 +15,11 @@ import { ensureToolchain } from './launcher/toolchain.mjs';
 const self = fileURLToPath(import.meta.url);
 const root = path.dirname(path.dirname(self));
 const [command = '', ...args] = process.argv.slice(2);
-const COMMANDS = new Set(['start', 'test', 'bench']);
+const COMMANDS = new Set(['start', 'test', 'bench', 'ssrf']);
 
 async function main() {
   if (!COMMANDS.has(command)) {
-    process.stderr.write('usage: node scripts/run.mjs start | test | bench [options]\n');
+    process.stderr.write('usage: node scripts/run.mjs start | test | bench | ssrf [options]\n');
     return 2;
   }
   const report = createReport(process.stdout);

@@ -15,9 +15,12 @@ export interface Dial {
 
 /**
  * Stands in for `net.connect` and connects to nothing: it writes down which addresses would have been
- * dialled and answers with a socket that was refused.
+ * dialled and answers with a socket to nowhere, which was refused unless `far` says otherwise.
  */
-export function recordingConnector(): { readonly dials: Dial[]; readonly connect: OpenSocket } {
+export function recordingConnector(far: FarEnd = { refused: true }): {
+  readonly dials: Dial[];
+  readonly connect: OpenSocket;
+} {
   const dials: Dial[] = [];
   return {
     dials,
@@ -30,18 +33,33 @@ export function recordingConnector(): { readonly dials: Dial[]; readonly connect
         all: literal ?? (lookup === undefined ? 'no look-up' : ask(lookup, host, true)),
         first: literal ?? (lookup === undefined ? 'no look-up' : ask(lookup, host, false)),
       });
-      return fakeSocket({ refused: true });
+      return fakeSocket(far);
     },
   };
 }
 
-/** A socket to nowhere. `written` fills with what was sent; `remoteAddress` is what it claims. */
-export function fakeSocket(options: { refused?: boolean; remoteAddress?: string; written?: Buffer[] }): Socket {
+/** What a socket to nowhere pretends. */
+export interface FarEnd {
+  readonly refused?: boolean;
+  readonly remoteAddress?: string;
+  /** Fills with what was sent. */
+  readonly written?: Buffer[];
+  /** Said at the first byte that arrives, before the far end closes. Without it the far end says nothing. */
+  readonly answer?: string;
+}
+
+export function fakeSocket(options: FarEnd): Socket {
   const socket = new Duplex({
     read() {},
     write(chunk: Buffer, _encoding, done) {
       options.written?.push(chunk);
       done();
+      if (options.answer === undefined || options.written?.length !== 1) return;
+      // Later, as on a wire: the writer has not yet made itself ready for an answer.
+      setImmediate(() => {
+        socket.push(options.answer);
+        socket.push(null);
+      });
     },
   });
   Object.assign(socket, { remoteAddress: options.remoteAddress });

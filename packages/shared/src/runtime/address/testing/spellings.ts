@@ -10,6 +10,8 @@ export const IPV4_SPELLINGS = {
   threeParts: ([a, b, c, d]) => `${a}.${b}.${c * 256 + d}`,
   fullwidth: (bytes) => bytes.join('.').replace(/\d/g, (digit) => String.fromCodePoint(0xff10 + Number(digit))),
   ideographicDots: (bytes) => bytes.join('。'),
+  /** A last part of 256 and more, which some programs take modulo 256. */
+  overflow: ([a, b, c, d]) => `${a}.${b}.${c}.${d + 256}`,
 } as const satisfies Record<string, (bytes: Ipv4Bytes) => string>;
 
 /** Ways to put an IPv4 address into an IPv6 address; each answers the text without brackets. */
@@ -25,9 +27,15 @@ export const IPV6_EMBEDDINGS = {
   translated: (bytes) => `::ffff:0:${groups(bytes)}`,
 } as const satisfies Record<string, (bytes: Ipv4Bytes) => string>;
 
+/** Ways to write the eight groups of an IPv6 address. The last is none: it names an interface of one machine. */
+export const IPV6_SPELLINGS = {
+  full: (parts) => hex(parts),
+  padded: (parts) => parts.map((part) => part.toString(16).padStart(4, '0').toUpperCase()).join(':'),
+  short: (parts) => new URL(`http://[${hex(parts)}]`).hostname.slice(1, -1),
+  scoped: (parts) => `${hex(parts)}%eth0`,
+} as const satisfies Record<string, (parts: readonly number[]) => string>;
+
 export type Ipv4Bytes = readonly [number, number, number, number];
-export type Ipv4Spelling = keyof typeof IPV4_SPELLINGS;
-export type Ipv6Embedding = keyof typeof IPV6_EMBEDDINGS;
 
 function wholeNumber(bytes: Ipv4Bytes): number {
   return bytes.reduce((sum, byte) => sum * 256 + byte, 0);
@@ -35,4 +43,8 @@ function wholeNumber(bytes: Ipv4Bytes): number {
 
 function groups([a, b, c, d]: Ipv4Bytes): string {
   return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+}
+
+function hex(parts: readonly number[]): string {
+  return parts.map((part) => part.toString(16)).join(':');
 }
