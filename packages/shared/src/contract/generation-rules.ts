@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type GenerationRequest, generationRequestSchema, LATER_FIELDS } from './generation.ts';
+import { type GenerationRequest, generationRequestSchema } from './generation.ts';
 import { type Model, type ModelTable, modelNamed, type Span, takesReferences, UPSTREAM_FIELDS } from './models.ts';
 import type { UnknownChargePolicy } from './words.ts';
 
@@ -70,7 +70,7 @@ export function validateGeneration(body: unknown, rules: Rules): Validation {
   const prompt = withLineFeeds(parsed.data.prompt);
   const [run_at, start_by] = [inUtc(parsed.data.run_at), inUtc(parsed.data.start_by)];
   const model = parsed.data.model ?? rules.defaultModel;
-  return { ok: true, request: { ...withoutEmptyReferences(parsed.data), lyrics, prompt, model, run_at, start_by } };
+  return { ok: true, request: { ...withoutEmpty(parsed.data), lyrics, prompt, model, run_at, start_by } };
 }
 
 /** The one fault that only the clock makes; told by `accept` when it is the only one. */
@@ -161,12 +161,14 @@ function namedReferenceFaults(given: Record<string, unknown>, model: Model): Fie
   return faults;
 }
 
-function withoutEmptyReferences<Request extends GenerationRequest>(request: Request): Request {
-  const { voice_reference: voice, instrumental_reference: instrumental, ...rest } = request;
+/** References of ours and a webhook are left out when there is none, so that what is stored stays short. */
+function withoutEmpty<Request extends GenerationRequest>(request: Request): Request {
+  const { voice_reference: voice, instrumental_reference: instrumental, webhook, ...rest } = request;
   return {
     ...rest,
     ...(voice ? { voice_reference: voice } : {}),
     ...(instrumental ? { instrumental_reference: instrumental } : {}),
+    ...(webhook ? { webhook } : {}),
   } as Request;
 }
 
@@ -260,11 +262,11 @@ function policyFault(given: unknown, setting: UnknownChargePolicy): FieldFault |
 function faultsOf(issue: z.core.$ZodIssue): FieldFault[] {
   const pointer = issue.path.map((part) => `/${pointerPart(String(part))}`).join('');
   if (issue.code !== 'unrecognized_keys') return [{ pointer, code: issue.code, message: issue.message }];
-  return issue.keys.map((key) => {
-    const later = pointer === '' && (LATER_FIELDS as readonly string[]).includes(key);
-    const message = later ? 'this version does not support the field yet' : 'no such field';
-    return { pointer: `${pointer}/${pointerPart(key)}`, code: later ? 'unsupported_field' : 'unknown_field', message };
-  });
+  return issue.keys.map((key) => ({
+    pointer: `${pointer}/${pointerPart(key)}`,
+    code: 'unknown_field',
+    message: 'no such field',
+  }));
 }
 
 /** RFC 6901: `~` and `/` are escaped inside a part. */

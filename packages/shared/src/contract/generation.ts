@@ -9,6 +9,7 @@ import {
   STATUSES,
   UNKNOWN_CHARGE_POLICIES,
 } from './words.ts';
+import { requestWebhookSchema } from './webhook.ts';
 
 const time = z.string().meta({ description: 'RFC 3339, UTC, milliseconds', examples: ['2026-01-31T12:00:00.000Z'] });
 
@@ -58,14 +59,15 @@ export const generationRequestSchema = z
     on_unknown_charge: z.enum(UNKNOWN_CHARGE_POLICIES).nullable().default(null),
     run_at: moment.meta({ description: 'not before this time, at most 366 days ahead; the past means now' }),
     start_by: moment.meta({ description: 'canceled as `expired` if its first call did not start by then' }),
+    webhook: requestWebhookSchema
+      .nullable()
+      .optional()
+      .meta({ description: 'a URL that is told what becomes of it, besides the endpoints of the project' }),
   })
   .meta({ id: 'GenerationRequest' });
 
 export type GenerationRequest = z.output<typeof generationRequestSchema>;
 export type GenerationInput = z.input<typeof generationRequestSchema>;
-
-/** Fields of the public contract whose effect comes in a later version: refused by name until then. */
-export const LATER_FIELDS = ['webhook'] as const;
 
 /** What the upstream said of one attempt. */
 export const upstreamAnswerSchema = z

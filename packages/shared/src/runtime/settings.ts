@@ -184,6 +184,15 @@ export const settingsSchema = z.object({
     about: 'days until the record of a finished generation is removed, never before its audio; 0 = never',
   }),
 
+  WEBHOOK_TIMEOUT_MS: integer(100, 120_000)
+    .default(15_000)
+    .meta({ group: 'Webhooks', about: 'one delivery attempt, look-up to last byte' }),
+  WEBHOOK_SCHEDULE_MS: z
+    .string()
+    .regex(/^\d{1,10}(,\d{1,10}){0,49}$/, 'up to 50 whole numbers of milliseconds with commas between them')
+    .default('5000,300000,1800000,7200000,18000000,36000000,50400000,72000000,86400000')
+    .transform((text) => text.split(',').map(Number))
+    .meta({ group: 'Webhooks', about: 'waits between the attempts of a delivery, plus jitter' }),
   WEBHOOK_ALLOW: allowList.optional().meta({
     group: 'Webhooks',
     about: 'host names, addresses or CIDRs allowed besides public ones, http and any port too: `hooks.lan,10.2.0.0/16`',

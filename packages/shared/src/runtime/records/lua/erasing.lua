@@ -9,5 +9,7 @@ local function erase_record(g)
   redis.call('ZREM', root .. 'l:' .. g.project, g.id)
   redis.call('ZREM', root .. 'l:' .. g.project .. ':' .. g.status, g.id)
   keep_in(g.id, nil)
+  -- What was to be told of it holds its text, too.
+  forget_deliveries_of(g.id)
   redis.call('DEL', g.key)
 end

@@ -27,6 +27,8 @@ local function move_reference(r, to, now)
   redis.call('ZREM', root .. 'uploads', r.id)
   if redis.call('EXISTS', root .. 'rw:' .. r.id) == 1 then redis.call('SADD', root .. 'settled-references', r.id) end
   announce('reference.' .. to, 'id', r.id, 'project', r.project, 'status', to, 'run', int(r.run))
+  local kind = 'reference.' .. to
+  owe({ project = r.project, type = kind, subject = r.id, name = r.id .. ' ' .. int(r.run) .. ' ' .. kind, key = r.key }, nil, nil, now)
 end
 
 -- An upload gave no ids. True when that ends it. An upload is never billed, so both limits are one here.
