@@ -44,6 +44,7 @@ export async function prepareProcess(plan: ProcessPlan): Promise<OwnProcess> {
   let starting: Promise<void> | null = null;
   // An API that comes back has its old address, as behind any load balancer.
   let port = '0';
+  let url: string | null = null;
   let asked = false;
 
   async function start(env: Readonly<Record<string, string>>): Promise<void> {
@@ -59,8 +60,9 @@ export async function prepareProcess(plan: ProcessPlan): Promise<OwnProcess> {
       },
     });
     running = started;
+    url = started.url;
     asked = false;
-    if (plan.kind === 'api') port = new URL(started.url).port;
+    if (plan.kind === 'api') port = new URL(url).port;
     void started.exited.then((exit) => {
       if (running === started) running = null;
       // By SIGKILL dies who was told to, at a crash point too; nothing kills itself that way by mistake.
@@ -77,6 +79,9 @@ export async function prepareProcess(plan: ProcessPlan): Promise<OwnProcess> {
     proxy,
     workerIds,
     unaskedEnds,
+    get url() {
+      return url;
+    },
     get process() {
       return running;
     },

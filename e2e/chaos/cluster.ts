@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { keysOf } from '@songmill/shared/runtime/records/keys';
 import type { AboutWorker } from '@songmill/shared/runtime/records/workers';
 import { connectRedis } from '@songmill/shared/runtime/redis';
@@ -29,6 +30,8 @@ const SHRUNKEN: Readonly<Record<string, string>> = {
   LOG_LEVEL: 'info',
 };
 
+const WORKER_ID_MS = 2000;
+
 export interface ChaosOptions {
   readonly apis?: number;
   readonly workers?: number;
@@ -46,6 +49,8 @@ export interface OwnChaosSystem extends ChaosSystem {
   readonly apis: readonly OwnProcess[];
   readonly workers: readonly OwnProcess[];
   readonly apiKey: string;
+  /** What must never be read anywhere. */
+  readonly secrets: readonly string[];
   readonly unaskedEnds: () => readonly UnaskedEnd[];
 }
 
@@ -94,19 +99,22 @@ export async function openChaosSystem(options: ChaosOptions = {}): Promise<OwnCh
   let named = 0;
 
   async function workerIdOf(pid: number): Promise<string | null> {
-    const own = connectRedis(redis.url, 'request', () => undefined);
-    try {
-      await own.ping().catch(() => undefined);
+    const own = connectRedis(redis.url, 'worker', () => undefined);
+    const find = async (): Promise<string | null> => {
       for (const id of await own.zrange(keys.workers, '0', '-1')) {
         const about = JSON.parse((await own.hget(keys.worker(id), 'about')) ?? '{}') as Partial<AboutWorker>;
         if (about.pid === pid) return id;
       }
-    } catch {
-      // Redis is the one that is broken just now; the id is a convenience.
+      return null;
+    };
+    // When Redis is what is broken just now, the start must not wait for it: the id is a convenience.
+    const limit = new AbortController();
+    try {
+      return await Promise.race([find().catch(() => null), delay(WORKER_ID_MS, null, { signal: limit.signal })]);
     } finally {
+      limit.abort();
       own.disconnect();
     }
-    return null;
   }
   const shared = { redisUrl: redis.url, data, workerIdOf };
   async function addApi(): Promise<void> {
@@ -144,6 +152,7 @@ export async function openChaosSystem(options: ChaosOptions = {}): Promise<OwnCh
     data,
     settings,
     apiKey: canaries.apiKey,
+    secrets: Object.values(canaries),
     unaskedEnds: () => [...apis, ...workers, ...gone].flatMap((each) => each.unaskedEnds),
     addWorker,
     async removeWorker(worker) {

@@ -37,6 +37,8 @@ export interface ChaosProcess {
   readonly proxy: FaultProxy;
   /** The process now; null while it is down. */
   readonly process: TestProcess | null;
+  /** Its address, which an API keeps over restarts; null before the first start. */
+  readonly url: string | null;
   /** Worker ids (`wrk_…`) that this one has had, the newest last. Empty for an API. */
   readonly workerIds: readonly string[];
   kill(signal?: NodeJS.Signals): Promise<void>;

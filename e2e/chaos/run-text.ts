@@ -1,0 +1,48 @@
+import type { MixedRun } from './mixed-run.ts';
+import { percentile } from './recovery.ts';
+
+/** What a run came to, for a terminal. */
+export function runText(run: MixedRun): string {
+  const effective = run.injected.filter((each) => each.effective).length;
+  const { tookMs, verdict } = run;
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+  const recovery = (share: number) => {
+    const ms = percentile(run.recoveryMs, share);
+    return ms === null ? 'unknown' : seconds(ms);
+  };
+  const lines = [
+    `seed ${run.seed}: ${run.jobs} songs, ${effective} effective faults of ${run.injected.length} injected`,
+    `  time: start ${seconds(tookMs.start)}, load ${seconds(tookMs.load)} (${(run.jobs / (tookMs.load / 1000)).toFixed(1)} songs/s), rest ${seconds(tookMs.rest)}, check ${seconds(tookMs.check)}`,
+    `  recovery: p50 ${recovery(0.5)}, p99 ${recovery(0.99)}`,
+    `  longest kinds: ${longestKinds(run).join(', ')}`,
+  ];
+  if (verdict !== null) {
+    const { figures } = verdict;
+    lines.push(
+      `  accepted ${figures.accepted}: ${Object.entries(figures.by_status)
+        .map(([status, count]) => `${count} ${status}`)
+        .join(', ')}`,
+      `  lost ${figures.lost}, published twice ${figures.double_published}, paid calls without a record ${figures.calls_without_record}`,
+      `  ${figures.ledger_calls} calls, ${figures.ledger_charges} billed, ${figures.calls_per_generation.toFixed(3)} calls per song; attempts with charge unknown ${figures.attempts_charge_unknown}, spares ${figures.spares}`,
+    );
+  }
+  lines.push(
+    ...run.failures.slice(0, 40).map((failure) => `  FAILED: ${failure}`),
+    ...(run.failures.length > 40 ? [`  … and ${run.failures.length - 40} more`] : []),
+  );
+  lines.push(run.kept === null ? '  passed' : `  everything of this run is kept in ${run.kept}`);
+  return lines.join('\n');
+}
+
+/** Where the time of the faults went. */
+function longestKinds({ injected }: MixedRun): string[] {
+  const byRow = new Map<string, { ms: number; count: number }>();
+  for (const { row, took_ms: ms } of injected) {
+    const known = byRow.get(row) ?? { ms: 0, count: 0 };
+    byRow.set(row, { ms: known.ms + ms, count: known.count + 1 });
+  }
+  return [...byRow]
+    .toSorted(([, a], [, b]) => b.ms - a.ms)
+    .slice(0, 6)
+    .map(([row, { ms, count }]) => `${row} ${count}x ${(ms / count / 1000).toFixed(1)} s`);
+}
