@@ -4,12 +4,17 @@ import type { Limits } from '../runtime/records/claim.ts';
 import { type ModelAttempt, ModelLine, type ModelRecord } from './record-model-line.ts';
 import type { Arrow } from './script-headers.ts';
 
+interface Probe {
+  readonly token: string;
+  readonly worker: string;
+  /** It did not come back in time. */
+  expired: boolean;
+}
+
 interface ModelHold {
   readonly step: number;
   due: boolean;
-  probe: string | null;
-  /** The prober did not come back in time. */
-  expired: boolean;
+  probe: Probe | null;
   trippedBy: string | null;
 }
 
@@ -18,11 +23,10 @@ interface ModelBreaker {
   /** The step at which it opened; null while it is closed. */
   since: number | null;
   due: boolean;
-  probe: string | null;
-  expired: boolean;
+  probe: Probe | null;
 }
 
-const CLOSED: Readonly<ModelBreaker> = { failures: 0, since: null, due: false, probe: null, expired: false };
+const CLOSED: Readonly<ModelBreaker> = { failures: 0, since: null, due: false, probe: null };
 const TRIP_AFTER = 5;
 const NOT_REACHED = ['not_sent', 'unknown_failure', 'timeout'];
 
@@ -127,13 +131,9 @@ export class RecordModel {
     for (const scope of ['account', `model:${record.model}`]) {
       const hold = this.holds.get(scope);
       if (!hold) continue;
-      hold.probe = token;
-      hold.expired = false;
+      hold.probe = { token, worker, expired: false };
     }
-    if (this.breaker.since !== null) {
-      this.breaker.probe = token;
-      this.breaker.expired = false;
-    }
+    if (this.breaker.since !== null) this.breaker.probe = { token, worker, expired: false };
     record.intent = this.open(record, token, worker, false);
     record.deadline = null;
     record.place = 'window';
@@ -153,13 +153,24 @@ export class RecordModel {
     return { late, woken };
   }
 
+  #open(probe: Probe | null): boolean {
+    return probe !== null && !probe.expired && this.alive.has(probe.worker);
+  }
+
+  #anotherMayProbe(record: ModelRecord): boolean {
+    if (this.line.in('ready').some((each) => each !== record)) return true;
+    return this.line.in('window').some((each) => each !== record && each.status === 'queued' && !exposed(each));
+  }
+
   #heldBack(record: ModelRecord): 'held' | 'yield' | null {
     const { breaker } = this;
-    if (breaker.since !== null && ((breaker.probe !== null && !breaker.expired) || !breaker.due)) return 'held';
+    if (breaker.since !== null && (this.#open(breaker.probe) || !breaker.due)) return 'held';
+    let probes = breaker.since !== null;
     for (const scope of ['account', `model:${record.model}`]) {
       const hold = this.holds.get(scope);
       if (!hold) continue;
-      if ((hold.probe !== null && !hold.expired) || !hold.due) {
+      probes = true;
+      if (this.#open(hold.probe) || !hold.due) {
         if (scope !== 'account') record.place = 'parked';
         return 'held';
       }
@@ -168,13 +179,17 @@ export class RecordModel {
         return 'yield';
       }
     }
+    if (probes && exposed(record) && this.#anotherMayProbe(record)) {
+      record.place = 'parked';
+      return 'yield';
+    }
     return null;
   }
 
   #notReached(token: string): void {
     const { breaker } = this;
     if (breaker.since !== null) {
-      if (breaker.probe !== token) return;
+      if (breaker.probe?.token !== token) return;
       breaker.probe = null;
       breaker.due = false;
       return;
@@ -185,7 +200,7 @@ export class RecordModel {
 
   #reached(attempt: ModelAttempt): void {
     const { since, probe } = this.breaker;
-    if (since !== null && probe !== attempt.token && attempt.step <= since) return;
+    if (since !== null && probe?.token !== attempt.token && attempt.step <= since) return;
     if (since !== null) attempt.lifted = true;
     this.breaker = { ...CLOSED };
   }
@@ -241,7 +256,7 @@ export class RecordModel {
     attempt.charge = row.charge;
     for (const scope of ['account', `model:${record.model}`]) {
       const probed = this.holds.get(scope);
-      if (probed?.probe !== attempt.token) continue;
+      if (probed?.probe?.token !== attempt.token) continue;
       probed.probe = null;
       probed.due = false;
       if (hold !== scope && PROVES.includes(kind)) {
@@ -254,7 +269,7 @@ export class RecordModel {
       else this.#reached(attempt);
     }
     if (hold !== null && !this.holds.has(hold)) {
-      this.holds.set(hold, { step: this.step, due: false, probe: null, expired: false, trippedBy: record.id });
+      this.holds.set(hold, { step: this.step, due: false, probe: null, trippedBy: record.id });
     }
     if (current) this.#clearIntent(record);
     if (input.found) this.#countFound(record, row.counts);
@@ -280,7 +295,7 @@ export class RecordModel {
     attempt.charge = 'charged';
     for (const scope of attempt.found ? [] : ['account', `model:${record.model}`]) {
       const hold = this.holds.get(scope);
-      if (!hold || (hold.probe !== token && attempt.step <= hold.step)) continue;
+      if (!hold || (hold.probe?.token !== token && attempt.step <= hold.step)) continue;
       this.holds.delete(scope);
       if (scope === 'account') attempt.lifted = true;
     }
@@ -341,6 +356,11 @@ export class RecordModel {
     }
     return 'reopened';
   }
+}
+
+/** An unknown charge would be the second one of its run, or end it. */
+function exposed({ unknown, policy }: ModelRecord): boolean {
+  return unknown > 0 || policy !== 'retry';
 }
 
 /** As Redis orders what has the same score. */

@@ -83,6 +83,46 @@ describe('the breaker', () => {
     await records.claimed(other);
   });
 
+  it('asks another song each time, so that none is asked twice while one waits that was not asked yet', async () => {
+    const ids = [];
+    for (let n = 0; n < 12; n++) ids.push(await records.accepted());
+    for (const id of ids.slice(0, 5)) await records.release(id, await records.claimed(id), 'unknown_failure');
+    for (let probes = 0; probes < 7; probes++) {
+      await probeHoldsNow(records.store);
+      // As BullMQ does: what was picked up before goes ahead of what was not.
+      let asked = false;
+      for (const id of ids) {
+        const token = `p${probes}.${id}`;
+        const answer = await records.claim(id, { token });
+        if (answer.outcome !== 'claimed') continue;
+        asked = true;
+        await records.release(id, token, 'timeout');
+      }
+      expect(asked).toBe(true);
+    }
+    const seen = await Promise.all(ids.map((id) => records.read(id)));
+    expect(seen.map(({ status, unknownCharges }) => [status, unknownCharges])).toEqual(ids.map(() => ['queued', 1]));
+  });
+
+  it('asks rather by a song that goes on after an unknown charge than by one that would end', async () => {
+    await calls(...FIVE);
+    const strict = await records.accepted({ policy: 'hold' });
+    const free = await records.accepted();
+    await probeHoldsNow(records.store);
+    expect(await records.claim(strict)).toMatchObject({ outcome: 'yield' });
+    await records.claimed(free);
+  });
+
+  it('gives the probe to another one as soon as the worker of the prober is dead', async () => {
+    await calls(...FIVE);
+    await probeHoldsNow(records.store);
+    const [first, second] = [await records.accepted(), await records.accepted()];
+    await records.claimed(first);
+    expect(await records.claim(second, { worker: 'w2' })).toMatchObject({ outcome: 'held' });
+    await records.dead('w1');
+    await records.claimed(second, { worker: 'w2' });
+  });
+
   it('is not closed by a call that began before it opened', async () => {
     const before = await records.accepted();
     const token = await records.claimed(before);

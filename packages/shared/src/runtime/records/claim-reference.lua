@@ -26,8 +26,8 @@ if r.token == token then return claimed() end
 if reference_settled(r) or r.run ~= run then return { 'done' } end
 if r.not_before > now then return { 'early', r.not_before - now } end
 if r.token then
-  local seen = tonumber(redis.call('ZSCORE', root .. 'workers', r.worker) or '0')
-  if seen + lease > now then return { 'busy', math.max(seen + lease - now, 100) } end
+  local lives = alive_for(r.worker, lease, now)
+  if lives > 0 then return { 'busy', math.max(lives, 100) } end
   redis.call('HDEL', r.key, 'token', 'worker')
   local died = { counts = 'max_attempts', error = 'upstream_unavailable', upstream = '', message = 'the worker died during the upload' }
   if count_failure(r, died, most, now) then return { 'done' } end
@@ -35,14 +35,14 @@ if r.token then
 end
 local h = read_hold('account')
 if h then
-  if h.probe and h.probe_until > now then return { 'held', 1000 } end
+  if probe_open(h, lease, now) then return { 'held', 1000 } end
   if h.next_probe_at > now then return { 'held', h.next_probe_at - now } end
   if h.tripped_by == id and redis.call('ZCARD', root .. 'window') > 0 then
     -- Once: whoever else takes the probe first says more.
     redis.call('HDEL', hold_key('account'), 'tripped_by')
     return { 'held', 500 }
   end
-  redis.call('HSET', hold_key('account'), 'probe', token, 'probe_until', int(now + longest + 5000))
+  redis.call('HSET', hold_key('account'), 'probe', token, 'probe_until', int(now + longest + 5000), 'prober', worker)
 end
 redis.call('HSET', r.key, 'token', token, 'worker', worker, 'started_at', int(now))
 redis.call('HDEL', r.key, 'not_before')

@@ -5,7 +5,7 @@ args:   1 id  2 run  3 token made by the worker  4 worker  5 lease in ms  6 long
         7 MAX_ATTEMPTS  8 MAX_UNKNOWN_CHARGES
 answer: claimed, attempt number, attempts counted in this run, 1 if the model has worked before, request as JSON
         gone (no record) | done (settled, or an older run) | early, ms | busy, ms (another worker's call is open)
-        held, ms, scope (upstream: by the breaker) | yield, ms (it tripped the hold, so another one probes) | settled, status (the limits are reached,
+        held, ms, scope (upstream: by the breaker) | yield, ms (another one probes: it tripped the hold, or has an unknown charge) | settled, status (the limits are reached,
         or its time for a first call is over)
 twice:  the same token answers as before; claimed opens no second attempt
 arrows: queued -> processing, processing -> queued, processing -> needs_review, processing -> failed,
@@ -48,35 +48,59 @@ if deadline and tonumber(deadline) <= now then
 end
 
 if g.token then
-  local seen = tonumber(redis.call('ZSCORE', root .. 'workers', g.worker) or '0')
+  local lives = alive_for(g.worker, lease, now)
   -- An answer that waits for storage is paid for: nobody calls again for it, however long that takes.
   if g.answered then return { 'busy', lease } end
-  if seen + lease > now then return { 'busy', math.max(seen + lease - now, 100) } end
+  if lives > 0 then return { 'busy', math.max(lives, 100) } end
   if close_dead_call(g, attempt_of(g, g.token), limits, now) then return settled() end
 end
 if judge_lowered_limits(g, limits, now) then return settled() end
 
--- It waits again, if the call of a dead worker was closed above. What one model's hold stops is
--- parked, or the backlog of that model would fill the window that the other models need.
+-- It waits again, if the call of a dead worker was closed above.
 local function waits(word, ms, scope)
   if g.status == 'processing' then transition(g, 'queued', now) end
-  if scope and string.sub(scope, 1, 6) == 'model:' then
-    leave_line(g, now)
-    park(g, now + ms)
-  end
   return { word, ms, scope }
+end
+
+-- Out of the window meanwhile, which those need that may go on.
+local function stands_aside(word, ms, scope)
+  leave_line(g, now)
+  park(g, now + ms)
+  return waits(word, ms, scope)
+end
+
+local function held(ms, scope)
+  if string.sub(scope, 1, 6) == 'model:' then return stands_aside('held', ms, scope) end
+  return waits('held', ms, scope)
+end
+
+-- A probe may end as unknown. For these that would be the second time, or the end of the run.
+local function exposed(unknown, policy)
+  return tonumber(unknown or '0') > 0 or policy ~= 'retry'
+end
+
+-- Somebody waits to whom a failed probe would do less harm.
+local function another_may_probe()
+  -- What is in line has not called in its run yet.
+  local in_line = redis.call('ZCARD', root .. 'ready') - (redis.call('ZSCORE', root .. 'ready', g.id) and 1 or 0)
+  if in_line > 0 then return true end
+  for _, each in ipairs(redis.call('ZRANGE', root .. 'window', 0, 99)) do
+    local f = redis.call('HMGET', root .. 'g:' .. each, 'status', 'unknown', 'policy')
+    if each ~= g.id and f[1] == 'queued' and not exposed(f[2], f[3]) then return true end
+  end
+  return false
 end
 
 -- All holds are asked before any probe is taken: one that is refused here must not use up another's.
 local breaker = read_breaker()
-local broken = breaker_wait(breaker, now)
-if broken > 0 then return waits('held', broken, 'upstream') end
+local broken = breaker_wait(breaker, lease, now)
+if broken > 0 then return held(broken, 'upstream') end
 local probed = {}
 for _, scope in ipairs({ 'account', 'model:' .. g.model }) do
   local h = read_hold(scope)
   if h then
-    if h.probe and h.probe_until > now then return waits('held', 1000, scope) end
-    if h.next_probe_at > now then return waits('held', h.next_probe_at - now, scope) end
+    if probe_open(h, lease, now) then return held(1000, scope) end
+    if h.next_probe_at > now then return held(h.next_probe_at - now, scope) end
     local others = redis.call('ZCARD', root .. 'window') - (redis.call('ZSCORE', root .. 'window', g.id) and 1 or 0)
     if h.yielded == token then return waits('yield', 500) end
     if h.tripped_by == g.id and others > 0 then
@@ -88,10 +112,13 @@ for _, scope in ipairs({ 'account', 'model:' .. g.model }) do
     probed[#probed + 1] = scope
   end
 end
-for _, scope in ipairs(probed) do
-  redis.call('HSET', hold_key(scope), 'probe', token, 'probe_until', int(now + longest + 5000))
+local keys_of_probe = {}
+for _, scope in ipairs(probed) do keys_of_probe[#keys_of_probe + 1] = hold_key(scope) end
+if breaker.since then keys_of_probe[#keys_of_probe + 1] = breaker_key end
+if #keys_of_probe > 0 and exposed(g.unknown, g.policy) and another_may_probe() then return stands_aside('yield', 500) end
+for _, each in ipairs(keys_of_probe) do
+  redis.call('HSET', each, 'probe', token, 'probe_until', int(now + longest + 5000), 'prober', worker)
 end
-if breaker.since then redis.call('HSET', breaker_key, 'probe', token, 'probe_until', int(now + longest + 5000)) end
 
 local a = open_attempt(g, token, worker, now)
 redis.call('HSET', g.key, 'token', token, 'worker', worker)

@@ -11,9 +11,10 @@ let opened = 0;
 beforeAll(async () => {
   server = await startRedis();
 });
-beforeEach(() => {
+beforeEach(async () => {
   opened += 1;
   records = openTestRecords(server.url, `t${opened}`);
+  await records.alive('w1');
 });
 afterEach(() => records.close());
 afterAll(() => server.stop());
@@ -94,6 +95,58 @@ describe('a hold', () => {
     expect(await records.claim(second)).toMatchObject({ outcome: 'held' });
     await records.store.redis.hset(records.store.keys.hold('account'), 'probe_until', 1);
     expect(await records.claim(second)).toMatchObject({ outcome: 'claimed' });
+  });
+
+  it('gives the probe to another one as soon as the worker of the prober is dead', async () => {
+    await trip();
+    const [first, second] = [await records.accepted(), await records.accepted()];
+    await probeHoldsNow(records.store);
+    await records.claimed(first);
+    expect(await records.claim(second, { worker: 'w2' })).toMatchObject({ outcome: 'held' });
+    await records.dead('w1');
+    expect(await records.claim(second, { worker: 'w2' })).toMatchObject({ outcome: 'claimed' });
+  });
+
+  it('is announced once when it begins and once when it ends, however many workers meet it', async () => {
+    const { redis, keys } = records.store;
+    const workers = Array.from({ length: 10 }, (_, n) => `w${n}`);
+    for (const worker of workers) await records.alive(worker);
+    const calls = await Promise.all(
+      workers.map(async (worker) => {
+        const id = await records.accepted();
+        return { id, token: await records.claimed(id, { worker }) };
+      }),
+    );
+    await Promise.all(calls.map(({ id, token }) => records.release(id, token, 'account', { hold: 'account' })));
+    await probeHoldsNow(records.store);
+    const probes = await Promise.all(
+      calls.map(async ({ id }, n) => ({
+        id,
+        ...(await records.claim(id, { worker: workers[n]!, token: `p${n}` })),
+        token: `p${n}`,
+      })),
+    );
+    const prober = probes.find(({ outcome }) => outcome === 'claimed')!;
+    await Promise.all([0, 1, 2].map(() => records.publish(prober.id, prober.token)));
+    const events = await redis.xrange(keys.events, '-', '+');
+    const kinds = events.map(([, fields]) => fields[1]).filter((kind) => kind!.startsWith('account.'));
+    expect(kinds).toEqual(['account.held', 'account.resumed']);
+  });
+
+  it('is not probed by a song that may have been billed once while another one waits, and by that one if it is alone', async () => {
+    const tried = await records.accepted();
+    await records.release(tried, await records.claimed(tried), 'timeout');
+    await trip();
+    const fresh = await records.accepted();
+    await probeHoldsNow(records.store);
+    expect(await records.claim(tried)).toMatchObject({ outcome: 'yield' });
+    const token = await records.claimed(fresh);
+    await records.release(fresh, token, 'not_sent');
+    await records.cancel(fresh);
+    const { redis, keys } = records.store;
+    for (const id of await redis.zrange(keys.window, '0', '-1')) if (id !== tried) await records.cancel(id);
+    await probeHoldsNow(records.store);
+    expect(await records.claim(tried)).toMatchObject({ outcome: 'claimed' });
   });
 
   it('doubles its pause with each refused probe, up to one hour', async () => {

@@ -411,11 +411,11 @@ function later(input: {
       for (const [scope, hold] of model.holds) {
         if (hold.probe === null) continue;
         await redis.hset(keys.hold(scope), 'probe_until', '1');
-        hold.expired = true;
+        hold.probe.expired = true;
       }
       if (model.breaker.probe !== null) {
         await redis.hset(keys.breaker, 'probe_until', '1');
-        model.breaker.expired = true;
+        model.breaker.probe.expired = true;
       }
     }
     if (input.what === 'worker') {
@@ -510,7 +510,7 @@ async function compare(model: RecordModel, real: Real): Promise<void> {
   expect(next<string[]>().sort(), 'holds').toEqual([...model.holds.keys()].sort());
   const [failures, since, prober] = next<(string | null)[]>();
   expect([Number(failures ?? 0), since !== null, prober], 'breaker').toEqual([
-    ...[model.breaker.failures, model.breaker.since !== null, model.breaker.probe],
+    ...[model.breaker.failures, model.breaker.since !== null, model.breaker.probe?.token ?? null],
   ]);
   for (const key of KEYS) expect(next<string | null>(), key).toBe(model.keys.get(key)?.id ?? null);
 }

@@ -139,11 +139,12 @@ describe('uploads', () => {
   it('fault: a refused account is held by an upload, stops others, and one probe lifts it', async () => {
     const held = openTestRecords(server.url, 'held');
     const { store } = held;
+    await held.alive('w1');
     const [one, two] = [reference(), reference()];
     await acceptReference(store, one);
     await acceptReference(store, two);
     const of = (id: string, token: string) =>
-      claimUpload(store, { id, run: 1, token, worker: 'w1', leaseMs: 1, longestCallMs: 1000, maxAttempts: 3 });
+      claimUpload(store, { id, run: 1, token, worker: 'w1', leaseMs: 60_000, longestCallMs: 1000, maxAttempts: 3 });
     await of(one.id, 'a');
     const end = { ...failed('account'), delayMs: 0 } as UploadEnd;
     const tripped = await settleUpload(store, { id: one.id, token: 'a', end, firstProbeMs: 60_000, maxAttempts: 3 });

@@ -8,25 +8,25 @@ local breaker_key = root .. 'breaker'
 -- `since` is nil while it is closed.
 local function read_breaker()
   local f = redis.call('HMGET', breaker_key, 'failures', 'failed_at', 'since', 'interval', 'next_probe_at', 'probe',
-    'probe_until')
+    'probe_until', 'prober')
   return {
     failures = tonumber(f[1] or '0'), failed_at = tonumber(f[2] or '0'), since = tonumber(f[3] or ''),
     interval = tonumber(f[4] or '0'), next_probe_at = tonumber(f[5] or '0'), probe = f[6] or false,
-    probe_until = tonumber(f[7] or '0'),
+    probe_until = tonumber(f[7] or '0'), prober = f[8],
   }
 end
 
 -- Milliseconds for which a call must wait; 0 when it may be made, as the probe if the breaker is open.
-local function breaker_wait(b, now)
+local function breaker_wait(b, lease, now)
   if not b.since then return 0 end
-  if b.probe and b.probe_until > now then return 1000 end
+  if probe_open(b, lease, now) then return 1000 end
   return math.max(b.next_probe_at - now, 0)
 end
 
 -- The next probe comes twice as late after a failed one, and as late as before when this one learnt nothing.
 local function probe_again(b, interval, now)
   redis.call('HSET', breaker_key, 'interval', int(interval), 'next_probe_at', int(now + interval))
-  redis.call('HDEL', breaker_key, 'probe', 'probe_until')
+  redis.call('HDEL', breaker_key, 'probe', 'probe_until', 'prober')
 end
 
 local function not_reached(a, reason, first, longest, now)

@@ -8,11 +8,11 @@ end
 
 local function read_hold(scope)
   local f = redis.call('HMGET', hold_key(scope), 'since', 'next_probe_at', 'interval', 'probe', 'probe_until', 'tripped_by',
-    'yielded')
+    'yielded', 'prober')
   if not f[1] then return nil end
   return {
     scope = scope, since = tonumber(f[1]), next_probe_at = tonumber(f[2]), interval = tonumber(f[3]),
-    probe = f[4] or false, probe_until = tonumber(f[5] or '0'), tripped_by = f[6], yielded = f[7],
+    probe = f[4] or false, probe_until = tonumber(f[5] or '0'), tripped_by = f[6], yielded = f[7], prober = f[8],
   }
 end
 
@@ -34,13 +34,13 @@ local function probe_failed(h, code, reason, now)
   local interval = math.min(h.interval * 2, HOUR)
   redis.call('HSET', hold_key(h.scope), 'interval', int(interval), 'next_probe_at', int(now + interval),
     'code', code, 'reason', reason)
-  redis.call('HDEL', hold_key(h.scope), 'probe', 'probe_until')
+  redis.call('HDEL', hold_key(h.scope), 'probe', 'probe_until', 'prober')
 end
 
 -- The probe learnt nothing (no connection, a timeout): the next one is due after the same interval.
 local function probe_unclear(h, now)
   redis.call('HSET', hold_key(h.scope), 'next_probe_at', int(now + h.interval))
-  redis.call('HDEL', hold_key(h.scope), 'probe', 'probe_until')
+  redis.call('HDEL', hold_key(h.scope), 'probe', 'probe_until', 'prober')
 end
 
 local function lift_hold(scope)

@@ -12,6 +12,18 @@ local function int(n)
   return string.format('%.0f', n)
 end
 
+-- Ms until a worker that is silent from here on counts as dead; 0 when it does by now.
+local function alive_for(worker, lease, now)
+  local seen = tonumber(redis.call('ZSCORE', root .. 'workers', worker) or '0')
+  return math.max(seen + lease - now, 0)
+end
+
+-- A probe, of a hold or of the breaker, whose worker lives and may still bring it back.
+local function probe_open(p, lease, now)
+  if not p.probe or p.probe_until <= now then return false end
+  return not p.prober or alive_for(p.prober, lease, now) > 0
+end
+
 local SETTLED = { succeeded = true, failed = true, canceled = true, needs_review = true }
 
 -- Settled records wait for their next step in one of these, by the time they finished: `settled` are still
