@@ -43,10 +43,17 @@ export function openQueue(name: QueueName, redis: Redis, prefix: string): Queue<
   });
 }
 
+const JOB_NAMES: Readonly<Record<QueueName, string>> = {
+  generate: 'generation',
+  references: 'reference',
+  deliver: 'delivery',
+  ingest: 'batch',
+};
+
 /** Adds pointers. Adding one that is there already changes nothing, so every repair may simply add. */
 export async function addPointers(queue: Queue<Pointer>, pointers: readonly Pointer[]): Promise<void> {
   const jobs = pointers.map((pointer) => ({
-    name: queue.name === 'references' ? 'reference' : 'generation',
+    name: JOB_NAMES[queue.name as QueueName],
     data: pointer,
     opts: { jobId: jobId(pointer), priority: QUEUE_PRIORITY[pointer.priority] },
   }));

@@ -101,7 +101,7 @@ export async function resolveWaiters(
 
 /** The reference with this id as answers show it, or null. */
 export async function readReference(store: RecordStore, id: string): Promise<Reference | null> {
-  return parseReference(id, await store.redis.hgetall(store.keys.reference(id)));
+  return presentReference(id, await store.redis.hgetall(store.keys.reference(id)));
 }
 
 /**
@@ -132,7 +132,8 @@ export async function listReferences(
   return { references: references.filter((each) => each !== null), next };
 }
 
-function parseReference(id: string, hash: Record<string, string>): Reference | null {
+/** The hash of a reference as answers and events show it; null for an empty one. */
+export function presentReference(id: string, hash: Readonly<Record<string, string>>): Reference | null {
   if (hash['project'] === undefined) return null;
   const error = hash['error'] ? (JSON.parse(hash['error']) as Partial<NonNullable<Reference['error']>>) : null;
   return {
