@@ -1,3 +1,4 @@
+import type { Storage } from '@songmill/shared/runtime/storage/storage';
 import type { SimulatorControl } from '../testing/simulator-control.ts';
 import type { FaultProxy } from '@songmill/shared/testing/tcp-proxy';
 import type { TestProcess } from '@songmill/shared/testing/processes';
@@ -174,6 +175,8 @@ export interface RunLeft {
   /** URL of the Redis that holds the records, and its prefix. */
   readonly redisUrl: string;
   readonly prefix: string;
+  /** Where the songs are, when not in the folder `songs/`. */
+  readonly storage?: Storage;
   readonly limits: {
     readonly maxUnknownCharges: number;
     readonly maxAttempts: number;

@@ -6,7 +6,7 @@ import { type LedgerCall, readCalls } from './read/ledger.ts';
 import { readLogs } from './read/logs.ts';
 import { type RedisSeen, readRedis } from './read/redis.ts';
 import { openSecretScan } from './read/secret-scan.ts';
-import { readSongs, type StorageSeen } from './read/songs.ts';
+import { readSongs, readSongsOf, type StorageSeen } from './read/songs.ts';
 import { readSpool, type SpoolFolder } from './read/spool.ts';
 
 /** All that a run left, read once. */
@@ -30,11 +30,12 @@ export type Invariant = (evidence: Evidence) => Violation[];
 export async function gather(left: RunLeft): Promise<Evidence> {
   const { data } = left;
   const scan = await openSecretScan(data);
-  const [redis, calls, history, storage, spool, faults, samples] = await Promise.all([
-    readRedis(left.redisUrl, left.prefix, scan),
+  const redis = await readRedis(left.redisUrl, left.prefix, scan);
+  const known = [...redis.records.keys(), ...redis.erased.keys()];
+  const [calls, history, storage, spool, faults, samples] = await Promise.all([
     readCalls(join(data, 'ledger.jsonl')),
     readHistory(join(data, 'history.jsonl')),
-    readSongs(join(data, 'songs'), scan),
+    left.storage ? readSongsOf(left.storage, known) : readSongs(join(data, 'songs'), scan),
     readSpool(join(data, 'spool'), scan),
     allJsonLines<FaultLine>(join(data, 'faults.jsonl')),
     allJsonLines<Sample>(join(data, 'samples.jsonl')),

@@ -1,5 +1,5 @@
 import type { Violation } from '../../types.ts';
-import { against, type Evidence } from '../evidence.ts';
+import { against, type Evidence, redisMayForget } from '../evidence.ts';
 import { type Account, openAccounts } from '../money.ts';
 import type { AttemptSeen } from '../read/record.ts';
 
@@ -14,7 +14,7 @@ export function budget(evidence: Evidence): Violation[] {
   const violations: Violation[] = [];
   const object = (id: string, message: string) => violations.push(against(evidence, 'I3', id, message));
   for (const record of evidence.redis.records.values()) {
-    for (const [run, attempts] of byRun(record.attempts)) {
+    for (const [run, attempts] of byRun(knownThen(evidence, record.attempts))) {
       const unclear = attempts.filter(isUnclear);
       const { maxUnknownCharges, maxAttempts } = evidence.limits;
       if (unclear.length > maxUnknownCharges) {
@@ -40,6 +40,11 @@ function isUnclear({ outcome, charge }: AttemptSeen): boolean {
   return outcome === 'unknown' || outcome === null || (charge !== 'none' && outcome !== 'succeeded');
 }
 
+/** Where Redis may forget, a call may be made beside one that it forgot; that one is found and written down later. */
+function knownThen(evidence: Evidence, attempts: readonly AttemptSeen[]): AttemptSeen[] {
+  return attempts.filter(({ found }) => !found || !redisMayForget(evidence));
+}
+
 function byRun(attempts: readonly AttemptSeen[]): Map<number, AttemptSeen[]> {
   const runs = new Map<number, AttemptSeen[]>();
   for (const each of attempts) runs.set(each.run, [...(runs.get(each.run) ?? []), each]);
@@ -47,8 +52,9 @@ function byRun(attempts: readonly AttemptSeen[]): Map<number, AttemptSeen[]> {
 }
 
 /** The same budget, counted by the ledger alone: a run ends with its last permitted bill, song or not. */
-function overLedgerBudget({ redis, limits }: Evidence, { ids, calls }: Account): string | null {
-  let most = 0;
+function overLedgerBudget(evidence: Evidence, { ids, calls, attempts: all }: Account): string | null {
+  const { redis, limits } = evidence;
+  let most = all.length - knownThen(evidence, all).length;
   for (const id of ids) {
     const record = redis.records.get(id);
     const attempts = redis.erased.get(id)?.attempts ?? [];

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { Storage } from '@songmill/shared/runtime/storage/storage';
 import type { SongSeen } from './record.ts';
 import type { SecretScan } from './secret-scan.ts';
 
@@ -61,6 +62,34 @@ async function readOne(place: { id: string; folder: string }, scan: SecretScan):
     else files.push({ token: song[1]!, ...(await digestOf(path)) });
   }
   return { commit, files, strangers };
+}
+
+/** The same of an object store, through its driver: one look at each of these ids. */
+export async function readSongsOf(storage: Storage, ids: readonly string[]): Promise<StorageSeen> {
+  const left = [...ids];
+  const byId = new Map<string, StoredSongs>();
+  const readers = Array.from({ length: READERS }, async () => {
+    for (let id = left.pop(); id !== undefined; id = left.pop()) {
+      const keys = await storage.songs(id);
+      const commit = await storage.readCommit(id).then(
+        (found) => found?.song ?? null,
+        () => 'damaged' as const,
+      );
+      if (commit === null && keys.length === 0) continue;
+      const files = await Promise.all(keys.map((key) => digestOfKey(storage, key)));
+      byId.set(id, { commit, files, strangers: [] });
+    }
+  });
+  await Promise.all(readers);
+  return { byId, temporary: [] };
+}
+
+async function digestOfKey(storage: Storage, key: string): Promise<SongFile> {
+  const found = await storage.open(key);
+  if (found === null) throw new Error(`${key} is listed and cannot be opened`);
+  const hash = createHash('sha256');
+  await pipeline(found.stream, hash);
+  return { token: basename(key, extname(key)), bytes: found.bytes, sha256: hash.digest('hex') };
 }
 
 function commitOf(text: string, id: string): SongSeen | 'damaged' {
