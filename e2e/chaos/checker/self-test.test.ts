@@ -2,6 +2,7 @@ import { requires } from '@songmill/shared/testing/requires';
 import { startRedis, type TestRedis } from '@songmill/shared/testing/redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FORGERIES } from './forge/forgeries.ts';
+import type { RunInTheMaking } from './forge/honest-run.ts';
 import { verdictOn } from './self-test.ts';
 
 describe('the checker of the fault suite', requires('redis-server|valkey-server'), () => {
@@ -26,6 +27,33 @@ describe('the checker of the fault suite', requires('redis-server|valkey-server'
       spares: 1,
       calls_per_generation: 10 / 7,
     });
+  });
+
+  it('what a run may lose is counted and not objected to; one more is', async () => {
+    const loseTwo = async (run: RunInTheMaking) => {
+      await run.lose(run.made.simple);
+      await run.lose(run.made.repeated);
+    };
+    const may = (mayLose: number) =>
+      verdictOn(redis.url, `lost${mayLose}`, loseTwo, { mayLose, mayLoseBecause: 'the power was cut' });
+    const allowed = await may(2);
+    expect(allowed.violations).toEqual([]);
+    expect(allowed.figures).toMatchObject({ lost: 2, calls_without_record: 0 });
+    expect((await may(1)).violations.map((each) => each.invariant)).toEqual(['I1', 'I1']);
+  });
+
+  it('where Redis may forget, a call must still stand in a journal on disk', async () => {
+    const { violations, figures } = await verdictOn(
+      redis.url,
+      'unwritten',
+      async (run) => {
+        await run.lose(run.made.simple);
+        await run.ledger.appendDurably({ event: 'call', ...run.ledgerLine(run.made.simple, 'unrecorded') });
+      },
+      { mayLose: 1, mayLoseBecause: 'the power was cut' },
+    );
+    expect(violations.map((each) => each.invariant)).toEqual(['I4']);
+    expect(figures).toMatchObject({ lost: 1, calls_without_record: 1 });
   });
 
   it.each(FORGERIES.map((each, i) => ({ ...each, i })))(

@@ -1,5 +1,5 @@
 import { startRedis } from '@songmill/shared/testing/redis';
-import type { Verdict } from '../types.ts';
+import type { RunLeft, Verdict } from '../types.ts';
 import { checkRun } from './check-run.ts';
 import { FORGERIES } from './forge/forgeries.ts';
 import { honestRun, type RunInTheMaking } from './forge/honest-run.ts';
@@ -34,11 +34,12 @@ export async function verdictOn(
   redisUrl: string,
   prefix: string,
   forge: (run: RunInTheMaking) => Promise<unknown>,
+  limits: Partial<RunLeft['limits']> = {},
 ): Promise<Verdict> {
   const run = await honestRun(redisUrl, prefix);
   try {
     await forge(run);
-    return await checkRun(run.left);
+    return await checkRun({ ...run.left, limits: { ...run.left.limits, ...limits } });
   } finally {
     await run.close();
   }

@@ -43,6 +43,8 @@ export interface RunInTheMaking {
   callInVain(id: string, end: keyof typeof ENDS, run?: number, limits?: Partial<Limits>): Promise<string>;
   /** The call that was intended is made, and its song kept. */
   bringSong(id: string, token: string): Promise<Song>;
+  /** Redis forgets it whole, as after a power cut: nothing of it is left but files. */
+  lose(id: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -131,6 +133,13 @@ export async function honestRun(redisUrl: string, prefix: string): Promise<RunIn
       await publishGeneration(records.store, { id, token, worker: WORKER, song, upstream: null });
       await journal.write({ event: 'settled', id, token });
       return song;
+    },
+    async lose(id) {
+      const { redis, keys } = records.store;
+      const { status, ordinal } = await records.read(id);
+      await redis.del(keys.generation(id), keys.idempotency(`hash-${jobs.get(id)}`));
+      for (const name of [keys.list('p'), keys.list('p', status)]) await redis.zremrangebyscore(name, ordinal, ordinal);
+      for (const step of ['settled', 'songs', 'records']) await redis.zrem(`${keys.root}keep:${step}`, id);
     },
     async close() {
       records.close();
