@@ -1,6 +1,7 @@
 import { addPointers, jobId } from '@songmill/shared/runtime/queues';
 import { forgetSwept, idsToSweep } from '@songmill/shared/runtime/records/erase';
 import { findMissingPointers } from '@songmill/shared/runtime/records/feed';
+import { reapDeadCalls } from '@songmill/shared/runtime/records/reap';
 import type { Part } from '@songmill/shared/runtime/lifecycle';
 import type { WorkerContext } from './context.ts';
 import { every } from './every.ts';
@@ -24,6 +25,7 @@ export function startRepairs(context: WorkerContext): Part {
     await records.redis.pexpire(key, Math.ceil(everyMs * 3));
     await readdLostPointers(context, 'window');
     await readdLostPointers(context, 'parked');
+    await reapDeadCalls(records, settings.WORKER_LEASE_MS);
     await retainDue(records, ages, everyMs / 2);
     await sweepErased(context, everyMs / 2);
   };

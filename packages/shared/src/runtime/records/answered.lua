@@ -9,16 +9,19 @@ arrows: none
 ]]
 -- @include record.lua
 -- @include attempt.lua
+-- @include stone.lua
 local id, token, worker, upstream = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local g = load(id)
-if not g then return { 'gone' } end
+if not g then
+  settle_stone(id, token, 'succeeded', 'charged')
+  return { 'gone' }
+end
 local now = clock()
 local a = attempt_or_found(g, token, worker, now)
 if a.outcome ~= 'succeeded' then close_attempt(g, a, 'succeeded', 'charged', upstream, now) end
 -- Found on disk after the call was given up: claims wait for this one too, if nobody calls at the moment.
 if not g.token and not g.song and not SETTLED[g.status] then
-  redis.call('HSET', g.key, 'token', token, 'worker', a.worker)
-  g.token = token
+  write_intent(g, token, a.worker, now)
 end
 if g.token == token then redis.call('HSET', g.key, 'answered', token, 'wait_reason', 'storage') end
 return { 'marked' }

@@ -3,6 +3,7 @@ import { LEASE_MS, openTestRecords, songOf, type TestRecords } from '../../testi
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { closeDeadCall } from './died.ts';
 import { markAnswered } from './publish.ts';
+import { reapDeadCalls } from './reap.ts';
 
 let server: TestRedis;
 let records: TestRecords;
@@ -238,6 +239,34 @@ describe('songs that come late', () => {
   });
 });
 
+describe('a call whose worker died after the cancel', () => {
+  it('is closed as unknown, for nobody claims after it; live, waiting and answered ones are left alone', async () => {
+    await records.alive('w1');
+    await records.alive('w2');
+    const open = async (worker: string) => {
+      const id = await records.accepted();
+      return { id, token: await records.claimed(id, { worker }) };
+    };
+    const [canceled, live, waiting, answered] = [
+      await open('w1'),
+      await open('w2'),
+      await open('w1'),
+      await open('w1'),
+    ];
+    await markAnswered(records.store, { ...answered, worker: 'w1', upstream: null });
+    for (const { id } of [canceled, live, answered]) await records.cancel(id);
+    await records.dead('w1');
+    await reapDeadCalls(records.store, LEASE_MS, 1);
+    const charges = [];
+    for (const { id } of [canceled, live, waiting, answered])
+      charges.push((await records.read(id)).attempts[0]!.charge);
+    expect(charges).toEqual(['unknown', null, null, 'charged']);
+    expect(await records.read(canceled.id)).toMatchObject({ status: 'canceled', attempts: [{ outcome: 'unknown' }] });
+    expect(await records.publish(canceled.id, canceled.token)).toMatchObject({ outcome: 'spare' });
+    expect((await records.read(canceled.id)).attempts).toMatchObject([{ charge: 'charged' }]);
+  });
+});
+
 describe('limits of a run', () => {
   async function failTimes(id: string, kind: 'stated_failure' | 'timeout', times: number, limits: object) {
     for (let n = 0; n < times; n++) {
@@ -301,7 +330,8 @@ describe('limits of a run', () => {
     ] as const) {
       const id = await records.accepted({ policy });
       await failTimes(id, 'timeout', 1, { maxUnknownCharges: 9, maxAttempts: 9 });
-      expect(await records.read(id)).toMatchObject({ status, error: { code: 'unknown_charge' } });
+      const code = policy === 'hold' ? 'unknown_charge' : 'upstream_timeout';
+      expect(await records.read(id)).toMatchObject({ status, error: { code } });
       const dead = await records.accepted({ policy });
       await records.claimed(dead);
       expect(await records.claim(dead, { worker: 'w2' })).toEqual({ outcome: 'settled', status });
@@ -377,6 +407,23 @@ describe('limits of a run', () => {
   });
 });
 
+describe('the code of the error', () => {
+  it.each([
+    ['timeout', 'upstream_timeout'],
+    ['unknown_failure', 'upstream_unavailable'],
+    ['unreadable', 'bad_response'],
+  ] as const)('says what went wrong where nothing is left to decide: %s is %s', async (kind, code) => {
+    const failed = await records.accepted({ policy: 'fail' });
+    await records.release(failed, await records.claimed(failed), kind);
+    expect(await records.read(failed)).toMatchObject({ status: 'failed', error: { code } });
+    const asked = await records.accepted({ policy: 'hold' });
+    await records.release(asked, await records.claimed(asked), kind);
+    expect(await records.read(asked)).toMatchObject({ status: 'needs_review', error: { code: 'unknown_charge' } });
+    await records.reopen(asked, { action: 'resolve_fail', charged: false });
+    expect(await records.read(asked)).toMatchObject({ status: 'failed', error: { code, message: `it was ${kind}` } });
+  });
+});
+
 describe("a human's answer", () => {
   async function inReview() {
     const id = await records.accepted();
@@ -395,7 +442,7 @@ describe("a human's answer", () => {
       pointer: null,
     });
     const record = await records.read(id);
-    expect(record).toMatchObject({ status: 'failed', error: { code: 'unknown_charge' } });
+    expect(record).toMatchObject({ status: 'failed', error: { code: 'upstream_timeout' } });
     expect(record.attempts).toMatchObject([{ charge }]);
   });
 

@@ -121,7 +121,7 @@ for _, each in ipairs(keys_of_probe) do
 end
 
 local a = open_attempt(g, token, worker, now)
-redis.call('HSET', g.key, 'token', token, 'worker', worker)
+write_intent(g, token, worker, now)
 redis.call('HSETNX', g.key, 'started_at', int(now))
 redis.call('HDEL', g.key, 'not_before', 'wait_reason')
 if deadline then redis.call('ZREM', root .. 'deadlines', id) end

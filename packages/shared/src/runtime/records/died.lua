@@ -10,12 +10,16 @@ arrows: processing -> queued, processing -> needs_review, processing -> failed
 -- @include record.lua
 -- @include waiting.lua
 -- @include attempt.lua
+-- @include stone.lua
 -- @include verdict.lua
 -- @include dead-call.lua
 local id, token, worker = ARGV[1], ARGV[2], ARGV[3]
 local limits = { max_attempts = tonumber(ARGV[4]), max_unknown = tonumber(ARGV[5]) }
 local g = load(id)
-if not g then return { 'gone' } end
+if not g then
+  settle_stone(id, token, 'unknown', 'unknown')
+  return { 'gone' }
+end
 local now = clock()
 local a, found = attempt_or_found(g, token, worker, now)
 if not a.finished_at then

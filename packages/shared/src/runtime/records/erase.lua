@@ -1,5 +1,6 @@
 --[[
-erase: audio and text go; ids and money stay as one short string for as long as records are kept.
+erase: audio and text go; ids and money stay as one short string for as long as records are kept. A call that
+        is still open is settled there.
 keys:   1 root of our keys
 args:   1 id  2 seconds to keep ids and money (0 = for good)
 answer: erased | conflict, status | missing
@@ -8,6 +9,7 @@ arrows: none
 ]]
 -- @include record.lua
 -- @include erasing.lua
+-- @include stone.lua
 local id, keep = ARGV[1], ARGV[2]
 local stone = root .. 'x:' .. id
 local g = load(id)
@@ -22,8 +24,7 @@ local total = tonumber(redis.call('HGET', g.key, 'attempts_total') or '0')
 for number = 1, total do
   local text = redis.call('HGET', g.key, 'a:' .. number)
   if text then
-    local a = cjson.decode(text)
-    attempts[#attempts + 1] = { number = a.number, run = a.run, outcome = a.outcome, charge = a.charge, started_at = a.started_at }
+    attempts[#attempts + 1] = stone_of(cjson.decode(text))
   end
 end
 -- cjson would write an empty list as an empty object.

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openTestRecords, requestOf, type TestRecords } from '../../testing/records.ts';
+import { LEASE_MS, openTestRecords, requestOf, type TestRecords } from '../../testing/records.ts';
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { eraseGeneration, forgetSwept, idsToSweep } from './erase.ts';
 import { readGeneration } from './read.ts';
+import { reapDeadCalls } from './reap.ts';
 
 let server: TestRedis;
 let records: TestRecords;
@@ -97,4 +98,46 @@ describe('erasing', () => {
       id,
     });
   });
+
+  it('settles the charge of a call that was open then, whatever came of it', async () => {
+    const ends = {
+      song: (id: string, token: string) => records.publish(id, token),
+      none: (id: string, token: string) => records.release(id, token, 'stated_failure'),
+      unknown: (id: string, token: string) => records.release(id, token, 'timeout'),
+    };
+    const seen: Record<string, unknown> = {};
+    for (const [end, call] of Object.entries(ends)) {
+      const { id, token } = await erasedWhileOpen();
+      expect((await stoneOf(id))['attempts']).toMatchObject([{ token, worker: 'w1' }]);
+      expect(await call(id, token)).toMatchObject({ outcome: 'gone' });
+      seen[end] = (await stoneOf(id))['attempts'];
+      expect(await records.store.redis.ttl(`${records.store.keys.root}x:${id}`)).toBeGreaterThan(3600);
+    }
+    expect(seen).toMatchObject({
+      song: [{ outcome: 'succeeded', charge: 'charged' }],
+      none: [{ outcome: 'retryable', charge: 'none' }],
+      unknown: [{ outcome: 'unknown', charge: 'unknown' }],
+    });
+  });
+
+  it('knows a call as unknown once its worker is dead, and better should the truth come later', async () => {
+    const { id, token } = await erasedWhileOpen();
+    await reapDeadCalls(records.store, LEASE_MS);
+    expect((await stoneOf(id))['attempts']).toMatchObject([{ token }]);
+    await records.dead('w1');
+    await reapDeadCalls(records.store, LEASE_MS);
+    expect((await stoneOf(id))['attempts']).toMatchObject([{ outcome: 'unknown', charge: 'unknown' }]);
+    expect(await records.store.redis.zcard(records.store.keys.calls)).toBe(0);
+    await records.publish(id, token);
+    expect((await stoneOf(id))['attempts']).toMatchObject([{ outcome: 'succeeded', charge: 'charged' }]);
+  });
 });
+
+async function erasedWhileOpen() {
+  await records.alive('w1');
+  const id = await records.accepted();
+  const token = await records.claimed(id);
+  await records.cancel(id);
+  expect(await erase(id)).toEqual({ outcome: 'erased' });
+  return { id, token };
+}

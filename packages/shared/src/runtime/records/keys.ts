@@ -26,6 +26,8 @@ export interface Keys {
   /** How starts are spaced by the settings, and the slower pace after a refusal. */
   readonly rate: string;
   readonly pace: string;
+  /** Generations with an open call, by the time it began. */
+  readonly calls: string;
   /** Failures in a row of reaching the upstream, and the probe while it is open. */
   readonly breaker: string;
   /** Calls that may run at once over all live workers. */
@@ -74,6 +76,7 @@ export function keysOf(prefix: string): Keys {
     breaker: `${root}breaker`,
     slots: `${root}slots`,
     durations: `${root}durations`,
+    calls: `${root}calls`,
     apiKeys: `${root}api-keys`,
     reference: (id) => `${root}r:${id}`,
     references: (project) => `${root}rl:${project}`,

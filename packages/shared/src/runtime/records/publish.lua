@@ -9,12 +9,16 @@ arrows: processing -> succeeded, queued -> succeeded, scheduled -> succeeded
 -- @include record.lua
 -- @include waiting.lua
 -- @include attempt.lua
+-- @include stone.lua
 -- @include holds.lua
 -- @include breaker.lua
 -- @include pace.lua
 local id, token, worker, song, upstream = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local g = load(id)
-if not g then return { 'gone', '0' } end
+if not g then
+  settle_stone(id, token, 'succeeded', 'charged')
+  return { 'gone', '0' }
+end
 local now = clock()
 
 local a = attempt_or_found(g, token, worker, now)

@@ -16,6 +16,7 @@ arrows: processing -> queued, processing -> failed, processing -> needs_review
 -- @include record.lua
 -- @include waiting.lua
 -- @include attempt.lua
+-- @include stone.lua
 -- @include verdict.lua
 -- @include holds.lua
 -- @include breaker.lua
@@ -27,7 +28,10 @@ local give_up, limits = tonumber(ARGV[13]), { max_attempts = tonumber(ARGV[14]),
 local proves = ARGV[16] == '1'
 local reach, first_probe, longest_wait = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19])
 local g = load(id)
-if not g then return { 'gone' } end
+if not g then
+  settle_stone(id, token, outcome, charge)
+  return { 'gone' }
+end
 local now = clock()
 local a, found = attempt_or_found(g, token, ARGV[20], now)
 -- When a call was claimed of which Redis knew nothing is not known, so it says nothing about the upstream.

@@ -56,6 +56,10 @@ if charged ~= '' then
 end
 
 if action == 'resolve_fail' then
+  -- The question is answered; what is left is what went wrong.
+  local e = cjson.decode(redis.call('HGET', g.key, 'error'))
+  e.code = e.cause or e.code
+  redis.call('HSET', g.key, 'error', cjson.encode(e))
   transition(g, 'failed', now)
   return reopened()
 end

@@ -7,11 +7,13 @@ import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { headerOf } from '../../testing/script-headers.ts';
 import { type FaultProxy, startProxy } from '../../testing/tcp-proxy.ts';
 import { brakeStarts, freeProbed, freeResumed } from './brake.ts';
+import { noteStorageTrouble } from './storage-trouble.ts';
 import { closeDeadCall } from './died.ts';
 import { eraseGeneration } from './erase.ts';
 import { beat, feedWindow, findMissingPointers, takeDue } from './feed.ts';
 import { probeHoldsNow } from './hold.ts';
 import { markAnswered, publishGeneration } from './publish.ts';
+import { reapDeadCalls } from './reap.ts';
 import type { ReleaseInput } from './release.ts';
 import { retainPage } from './retain.ts';
 import { loadScript } from './store.ts';
@@ -40,6 +42,7 @@ interface Situation {
 }
 
 const HOUR = 3_600_000;
+const LOW = { code: 'low', reason: 'no room' } as const;
 const [AHEAD, PAST] = ['2100-01-01T00:00:00.000Z', '2000-01-01T00:00:00.000Z'];
 const G = 'gen_1';
 const upstream = { http_status: 200, code: 1, message: 'said so', trace_id: 't' };
@@ -81,6 +84,10 @@ const failed = async (records: TestRecords) => {
 const canceled = async (records: TestRecords) => {
   await claimed(records);
   await records.cancel(G, 'before');
+};
+const erased = async (records: TestRecords) => {
+  await canceled(records);
+  await eraseGeneration(records.store, G, 90);
 };
 const inReview = async (records: TestRecords) => {
   await claimed(records);
@@ -283,6 +290,11 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
       before: canceled,
       run: ({ store }) => markAnswered(store, { id: G, token: 't1', worker: 'w1', upstream }),
     },
+    {
+      title: 'one that was erased meanwhile',
+      before: erased,
+      run: ({ store }) => markAnswered(store, { id: G, token: 't1', worker: 'w1', upstream }),
+    },
     { title: 'gone', run: ({ store }) => markAnswered(store, { id: G, token: 't1', worker: 'w1', upstream }) },
   ],
   release: [
@@ -349,6 +361,7 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
       run: release('unusable_audio'),
     },
     { title: 'a call whose claim Redis forgot', before: accepted, run: release('timeout') },
+    { title: 'a call of one that was erased meanwhile', before: erased, run: release('stated_failure') },
     { title: 'gone', run: release('timeout') },
   ],
   died: [
@@ -365,6 +378,7 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     { title: 'a call of a canceled one', before: canceled, run: died },
     { title: 'a call whose claim Redis forgot', before: accepted, run: died },
     { title: 'a call that was closed', before: succeeded, run: died },
+    { title: 'a call of one that was erased meanwhile', before: erased, run: died },
     { title: 'gone', run: died },
   ],
   publish: [
@@ -420,6 +434,7 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
       run: (records) => records.publish(G, 't1'),
     },
     { title: 'the song of a probe', before: probing, run: (records) => records.publish(G, 't1') },
+    { title: 'a song of one that was erased meanwhile', before: erased, run: (records) => records.publish(G, 't1') },
     { title: 'gone', run: (records) => records.publish(G, 't1') },
   ],
   cancel: [
@@ -502,6 +517,14 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     { title: 'no hold', run: ({ store }) => probeHoldsNow(store) },
     { title: 'an open breaker', before: outOfReach, run: ({ store }) => probeHoldsNow(store) },
   ],
+  'storage-trouble': [
+    { title: 'the first one', run: ({ store }) => noteStorageTrouble(store, LOW) },
+    {
+      title: 'another one after it',
+      before: ({ store }) => noteStorageTrouble(store, LOW),
+      run: ({ store }) => noteStorageTrouble(store, { code: 'storage', reason: 'other' }),
+    },
+  ],
   brake: [
     { title: 'a first one', run: ({ store }) => brakeStarts(store, HOUR, 'rate_limit') },
     {
@@ -534,7 +557,27 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     },
     { title: 'one that never ran', before: canceled, run: ({ store }) => eraseGeneration(store, G, 90) },
     { title: 'a waiting one', before: accepted, run: ({ store }) => eraseGeneration(store, G, 90) },
+    { title: 'one with an open call', before: canceled, run: ({ store }) => eraseGeneration(store, G, 90) },
     { title: 'gone', run: ({ store }) => eraseGeneration(store, G, 90) },
+  ],
+  reap: [
+    { title: 'nothing that is open', run: ({ store }) => reapDeadCalls(store, 1000) },
+    {
+      title: 'a call of a canceled one',
+      before: async (records) => {
+        await canceled(records);
+        await records.dead('w1');
+      },
+      run: ({ store }) => reapDeadCalls(store, 1000),
+    },
+    {
+      title: 'a call of an erased one',
+      before: async (records) => {
+        await erased(records);
+        await records.dead('w1');
+      },
+      run: ({ store }) => reapDeadCalls(store, 1000),
+    },
   ],
   pause: [
     {

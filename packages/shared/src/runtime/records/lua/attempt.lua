@@ -45,7 +45,15 @@ local function attempt_or_found(g, token, worker, now)
   return a, true
 end
 
+-- Whose call is open; `calls` knows all of them, by the time they began.
+local function write_intent(g, token, worker, now)
+  redis.call('HSET', g.key, 'token', token, 'worker', worker)
+  redis.call('ZADD', root .. 'calls', int(now), g.id)
+  g.token = token
+end
+
 local function clear_intent(g)
+  redis.call('ZREM', root .. 'calls', g.id)
   redis.call('HDEL', g.key, 'token', 'worker', 'answered')
   if g.answered then redis.call('HDEL', g.key, 'wait_reason') end
   g.token = false

@@ -1,13 +1,14 @@
 -- What becomes of an open run after an attempt that gave no song: the limits, as data decides.
 -- limits: { max_attempts, max_unknown }; v: { counts, charge, error, message, upstream }
-local function settle_error(g, code, message, retryable, upstream)
-  local e = { code = code, message = message, retryable = retryable }
+local function settle_error(g, code, cause, message, retryable, upstream)
+  -- The cause is what went wrong, should the code say what has to be decided about it.
+  local e = { code = code, message = message, retryable = retryable, cause = cause ~= code and cause or nil }
   if upstream ~= '' then e.upstream = cjson.decode(upstream) end
   redis.call('HSET', g.key, 'error', cjson.encode(e))
 end
 
 local function finish_without_song(g, status, code, v, now)
-  settle_error(g, code, v.message, v.counts ~= 'ends_run', v.upstream)
+  settle_error(g, code, v.error, v.message, v.counts ~= 'ends_run', v.upstream)
   redis.call('HDEL', g.key, 'not_before', 'wait_reason', 'rl_since')
   leave_queue(g)
   transition(g, status, now)
@@ -30,13 +31,12 @@ local function judge(g, v, limits, now)
   end
   if v.counts == 'both_limits' then
     g.unknown = redis.call('HINCRBY', g.key, 'unknown', 1)
-    local code = v.charge == 'unknown' and 'unknown_charge' or v.error
     if g.policy == 'fail' then
-      finish_without_song(g, 'failed', code, v, now)
+      finish_without_song(g, 'failed', v.error, v, now)
       return true
     end
     if g.policy == 'hold' or g.unknown >= limits.max_unknown or g.counted >= limits.max_attempts then
-      finish_without_song(g, 'needs_review', code, v, now)
+      finish_without_song(g, 'needs_review', v.charge == 'unknown' and 'unknown_charge' or v.error, v, now)
       return true
     end
   elseif v.counts == 'max_attempts' and g.counted >= limits.max_attempts then
