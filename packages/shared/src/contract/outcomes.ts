@@ -124,6 +124,13 @@ export const OUTCOME_TABLE = {
     counts: 'both_limits',
     error: 'bad_response',
   },
+  song_lost: {
+    what: 'a song that could not be kept: no room in the spool, or its file was damaged',
+    outcome: 'retryable',
+    charge: 'charged',
+    counts: 'both_limits',
+    error: 'storage_failed',
+  },
   song: {
     what: 'a song',
     outcome: 'succeeded',

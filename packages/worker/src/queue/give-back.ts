@@ -1,4 +1,4 @@
-import type { OutcomeKind } from '@songmill/shared/contract/outcomes';
+import { OUTCOME_TABLE, type OutcomeKind } from '@songmill/shared/contract/outcomes';
 import type { Blocker } from '@songmill/shared/contract/words';
 import { freeProbed } from '@songmill/shared/runtime/records/brake';
 import { releaseGeneration } from '@songmill/shared/runtime/records/release';
@@ -43,7 +43,11 @@ export async function giveBack(context: WorkerContext, { id, token, counted, mod
   void journal
     .write({ event: 'settled', id, token })
     .catch((error: unknown) => logger.error({ err: error }, 'journal'));
-  if (answer.outcome === 'gone') return { kind: 'finish', spent: true };
+  if (answer.outcome === 'gone') {
+    const { charge } = OUTCOME_TABLE[result.kind];
+    if (charge !== 'none') await journal.noteWithoutRecord({ id, token, charge });
+    return { kind: 'finish', spent: true };
+  }
   if (answer.lifted) await freeProbed(context.records);
   if (answer.status !== 'queued') {
     logger.info({ generation_id: id, status: answer.status, kind: result.kind }, 'generation settled without a song');

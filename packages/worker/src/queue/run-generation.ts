@@ -32,14 +32,23 @@ export async function runGeneration(context: WorkerContext, pointer: Pointer): P
   const claim = await insist(context, id, () => claimForCall(context, pointer, token));
   if ('kind' in claim) return claim;
   const { request, counted } = claim;
-  const result = await callUpstream(context, id, token, request, claim.modelHasWorked);
+  const result = await callUpstream(context, pointer, token, request, claim.modelHasWorked);
   if (result === null) return insist(context, id, () => giveBackUncalled(context, id, token));
   if (result.kind !== 'song') {
     return insist(context, id, () => giveBack(context, { id, token, counted, model: request.model, result }));
   }
-  const move = await insist(context, id, () => keepSong(context, { id, token, request, result }));
-  await context.crashPoint('published', id);
-  return move;
+  const kept = await insist(context, id, () => keepSong(context, { id, token, request, result }));
+  switch (kept.outcome) {
+    case 'kept':
+      await context.crashPoint('published', id);
+      return { kind: 'finish', spent: true };
+    case 'left':
+      return { kind: 'delay', ms: context.settings.WORKER_LEASE_MS, spent: true };
+    case 'lost': {
+      const lost = { ...result, kind: 'song_lost', message: `the song was paid for and is lost: ${kept.why}` } as const;
+      return insist(context, id, () => giveBack(context, { id, token, counted, model: request.model, result: lost }));
+    }
+  }
 }
 
 /** While the storage cannot be asked nothing is bought: the whole queue waits, in order, and says why. */
@@ -112,16 +121,17 @@ async function claimForCall(context: WorkerContext, pointer: Pointer, token: str
 /** Null when no call was made, because the journal could not take its intent. */
 async function callUpstream(
   context: WorkerContext,
-  id: string,
+  pointer: Pointer,
   token: string,
   request: AcceptedRequest,
   modelHasWorked: boolean,
 ): Promise<UpstreamResult | null> {
   const { journal, logger, upstream } = context;
+  const { id } = pointer;
   const spoolPath = journal.pathOf(token);
   try {
     await context.crashPoint('claimed', id);
-    await journal.write({ event: 'intent', id, token });
+    await journal.write({ event: 'intent', id, run: pointer.run, token });
     await context.crashPoint('intent-written', id);
   } catch (error) {
     logger.error(

@@ -1,84 +1,132 @@
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import type { Part } from '@songmill/shared/runtime/lifecycle';
-import { isWorkerLive } from '@songmill/shared/runtime/records/feed';
+import { closeDeadCall } from '@songmill/shared/runtime/records/died';
+import { beat, isWorkerLive } from '@songmill/shared/runtime/records/feed';
+import { isMissing } from '@songmill/shared/runtime/storage/storage-error';
 import type { WorkerContext } from '../queue/context.ts';
 import { every } from '../queue/every.ts';
-import { JOURNAL_FILE, type JournalLine } from './journal.ts';
-import { publishKept, storeUntilKept } from './keep-song.ts';
+import { putBack } from '../queue/put-back.ts';
+import { type JournalLine, readJournal } from './journal.ts';
+import { type Keeping, keepSpooled } from './keep-song.ts';
+import { lookForOwner } from './owner.ts';
 
-/** Looks now, and again each lease: a worker that died a moment ago still counts as alive. */
+const LOOK_EVERY_MS = 1000;
+
+type Answered = Extract<JournalLine, { event: 'answered' }>;
+/** Since when (monotonic ms) workers of which nobody can prove anything have been silent under our eyes. */
+type Silent = Map<string, number>;
+
+/**
+ * Takes over what dead workers left in the spool: looks now, and again each second. Whose death this machine can
+ * prove is dead at once; of others it waits for the end of their lease.
+ */
 export function startAdoption(context: WorkerContext): Part {
+  const silent: Silent = new Map();
   const loop = every(
-    context.settings.WORKER_LEASE_MS,
-    () => adoptSpool(context),
+    LOOK_EVERY_MS,
+    () => adoptSpool(context, silent),
     (error) => context.logger.error({ err: error }, 'spool not adopted'),
   );
   loop.wake();
   return loop;
 }
 
-/**
- * Takes over what dead workers of this machine left in the spool: a paid song that they could not
- * store is stored and published now. A folder is taken by renaming it, so two cannot take the same;
- * a live worker's folder is never read.
- */
-async function adoptSpool(context: WorkerContext): Promise<void> {
-  const { settings, workerId, records, logger } = context;
-  for (const name of await readdir(settings.SPOOL_DIR)) {
-    const owner = name.split('+').at(-1)!;
-    if (name === workerId || (await isWorkerLive(records, owner, settings.WORKER_LEASE_MS))) continue;
+/** A folder is taken by renaming it, so two cannot take the same; a live worker's folder is never read. */
+async function adoptSpool(context: WorkerContext, silent: Silent): Promise<void> {
+  const { settings, workerId, logger } = context;
+  const entries = await readdir(settings.SPOOL_DIR, { withFileTypes: true });
+  for (const { name } of entries.filter((entry) => entry.isDirectory())) {
+    if (name === workerId) continue;
     // An adopter's folder is `<adopter>+<owner>`: should the adopter die, the next one takes it from there.
-    const adopter = name.split('+')[0]!;
-    if (adopter !== owner && (await isWorkerLive(records, adopter, settings.WORKER_LEASE_MS))) continue;
+    const [holder, owner] = [name.split('+')[0]!, name.split('+').at(-1)!];
     const taken = join(settings.SPOOL_DIR, `${workerId}+${owner}`);
-    try {
-      await rename(join(settings.SPOOL_DIR, name), taken);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
-      throw error;
+    if (holder !== workerId) {
+      if (!(await isDead(context, holder, silent))) continue;
+      if (!(await take(join(settings.SPOOL_DIR, name), taken))) continue;
+      silent.delete(holder);
+      logger.info({ owner }, 'adopting the spool of a dead worker');
     }
-    logger.info({ owner }, 'adopting the spool of a dead worker');
-    if (await emptyFolder(context, taken)) await rm(taken, { recursive: true, force: true });
+    if (await emptyFolder(context, taken, owner)) await rm(taken, { recursive: true, force: true });
   }
 }
 
-/** True when nothing of value is left in the folder. */
-async function emptyFolder(context: WorkerContext, folder: string): Promise<boolean> {
-  const open = await openLines(join(folder, JOURNAL_FILE));
-  for (const line of open) {
-    if (line.event === 'intent') {
-      // Nobody knows what became of this call; the line moves on so that the spend stays written down.
-      await context.journal.write(line);
-      continue;
-    }
-    if (line.event !== 'answered') continue;
-    const path = join(folder, `${line.token}.part`);
-    const { id, token, song } = line;
-    // Stored but not noted: the file has moved, and the commit in storage says so.
-    const spooled = await stat(path).then(
-      () => true,
-      () => false,
-    );
-    if (spooled && !(await storeUntilKept(context, { id, token, song, path, upstream: null }))) return false;
-    const commit = await context.storage.readCommit(id);
-    if (commit) await publishKept(context, { id, token: commit.song.token, song: commit.song, upstream: null });
+async function isDead({ settings, records }: WorkerContext, worker: string, silent: Silent): Promise<boolean> {
+  const seen = await lookForOwner(join(settings.SPOOL_DIR, worker));
+  if (seen !== 'unknown') return seen === 'dead';
+  // A Redis that forgot all heartbeats knows of none either: so the silence has to last, under our own eyes.
+  if (await isWorkerLive(records, worker, settings.WORKER_LEASE_MS)) {
+    silent.delete(worker);
+    return false;
   }
+  const since = silent.get(worker) ?? performance.now();
+  silent.set(worker, since);
+  return performance.now() - since >= settings.WORKER_LEASE_MS;
+}
+
+/** @returns false when somebody else was quicker */
+async function take(folder: string, taken: string): Promise<boolean> {
+  try {
+    await rename(folder, taken);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+/** True when nothing of value is left in the folder. Songs come first, so that nobody calls again for them. */
+async function emptyFolder(context: WorkerContext, folder: string, owner: string): Promise<boolean> {
+  const lines = await readJournal(folder);
+  const unknown: JournalLine[] = lines.filter(({ event }) => event === 'intent');
+  for (const line of lines) {
+    if (line.event !== 'answered') continue;
+    const { outcome } = await adoptAnswer(context, folder, owner, line);
+    if (outcome === 'left') return false;
+    if (outcome === 'lost') unknown.push(line);
+  }
+  for (const line of unknown) await reportDead(context, owner, line);
+  const { records, settings } = context;
+  await beat(records, {
+    ...{ worker: owner, concurrency: 0, about: {}, leaves: true },
+    ...{ leaseMs: settings.WORKER_LEASE_MS, maxConcurrency: settings.UPSTREAM_MAX_CONCURRENCY },
+  });
   return true;
 }
 
-/** The last line of each attempt that was never settled. A torn last line is what a crash leaves: skipped. */
-async function openLines(path: string): Promise<JournalLine[]> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
+async function adoptAnswer(context: WorkerContext, folder: string, owner: string, line: Answered): Promise<Keeping> {
+  const { id, token, song, upstream = null } = line;
+  const path = join(folder, `${token}.part`);
+  const sha256 = await sha256Of(path);
+  // A power cut can leave the line and take the end of the song. A file that has gone is in storage already.
+  if (sha256 !== null && sha256 !== song.sha256) return { outcome: 'lost', why: 'its file is not whole' };
+  context.logger.warn({ generation_id: id, token }, 'keeping a song that a dead worker had paid for');
+  return keepSpooled(context, { id, token, worker: owner, song, path, upstream });
+}
+
+async function sha256Of(path: string): Promise<string | null> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(path), hash);
+  } catch (error) {
+    if (isMissing(error)) return null;
     throw error;
-  });
-  const open = new Map<string, JournalLine>();
-  for (const line of text.split('\n')) {
-    if (!line.endsWith('}')) continue;
-    const entry = JSON.parse(line) as JournalLine;
-    if (entry.event === 'settled') open.delete(entry.token);
-    else open.set(entry.token, entry);
   }
-  return [...open.values()];
+  return hash.digest('hex');
+}
+
+/** Nobody knows what became of this call: it is on record as unknown, and the generation goes on at once. */
+async function reportDead(context: WorkerContext, owner: string, line: JournalLine): Promise<void> {
+  const { records, settings, journal, logger } = context;
+  const { id, token } = line;
+  const answer = await closeDeadCall(records, {
+    ...{ id, token, worker: owner },
+    ...{ maxAttempts: settings.MAX_ATTEMPTS, maxUnknownCharges: settings.MAX_UNKNOWN_CHARGES },
+  });
+  logger.warn({ generation_id: id, token, owner, ...answer }, 'a call of a dead worker may have been billed');
+  if (answer.outcome === 'gone') await journal.noteWithoutRecord({ id, token, charge: 'unknown' });
+  else if (answer.status === 'queued') await putBack(context, { id, run: answer.run });
 }

@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { JOURNAL_FILE, openJournal } from './journal.ts';
+import { openJournal, readJournal } from './journal.ts';
 
 let spool: string;
 beforeEach(async () => {
@@ -11,7 +11,7 @@ beforeEach(async () => {
 afterEach(() => rm(spool, { recursive: true }));
 
 const lines = async () =>
-  (await readFile(join(spool, 'wrk_1', JOURNAL_FILE), 'utf8'))
+  (await readFile(join(spool, 'wrk_1', 'journal.jsonl'), 'utf8'))
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as { event: string; token: string });
@@ -50,6 +50,18 @@ describe('the journal', () => {
     const kept = await lines();
     expect(kept.length).toBeLessThan(40);
     expect(kept[0]).toMatchObject({ event: 'intent', token: 'open' });
+    await journal.stop();
+  });
+
+  it('tells what is open from a file that breaks off, in the middle too', async () => {
+    const journal = await openJournal(spool, 'wrk_1');
+    await journal.write({ event: 'intent', id: 'gen_1', run: 1, token: 'open' });
+    await appendFile(join(journal.folder, 'journal.jsonl'), '{"at":"2026-11-22T10:00:00.000Z","event":"set\n');
+    await journal.write({ event: 'intent', id: 'gen_2', run: 1, token: 'done' });
+    await journal.write({ event: 'settled', id: 'gen_2', token: 'done' });
+    await journal.write({ event: 'intent', id: 'gen_3', run: 2, token: 'new' });
+    await appendFile(join(journal.folder, 'journal.jsonl'), '{"at":"2026-11-22T10:00:00.000Z","event":"settled","id');
+    expect((await readJournal(journal.folder)).map(({ token }) => token)).toEqual(['open', 'new']);
     await journal.stop();
   });
 });

@@ -29,8 +29,11 @@ const gateway = (code: unknown, text = 'words') => ({ error: { err_code: code, m
 const song = success(Buffer.from('a song'));
 
 describe('a row of the outcome table', () => {
-  /** One way to each row that an answer can lead to. `worker_died` is judged by whoever finds the open intent. */
-  const ways: Record<Exclude<OutcomeKind, 'worker_died'>, () => Classified> = {
+  /**
+   * One way to each row that an answer can lead to. `worker_died` is judged by whoever finds the open intent,
+   * `song_lost` by whoever writes the song.
+   */
+  const ways: Record<Exclude<OutcomeKind, 'worker_died' | 'song_lost'>, () => Classified> = {
     not_sent: () => judged(null, '', { ending: 'not_sent', trouble: 'ECONNREFUSED' }),
     invalid_request: () => judged(200, minimax(2013)),
     content_rejected: () => judged(200, minimax(1026)),
@@ -53,7 +56,7 @@ describe('a row of the outcome table', () => {
   });
 
   it('is never missing from this list', () => {
-    expect([...Object.keys(ways), 'worker_died'].sort()).toEqual(Object.keys(OUTCOME_TABLE).sort());
+    expect([...Object.keys(ways), 'worker_died', 'song_lost'].sort()).toEqual(Object.keys(OUTCOME_TABLE).sort());
   });
 });
 

@@ -355,10 +355,16 @@ describe('an answer', () => {
     const server = await serve((response) => response.end(success(silentMp3(2300))));
     const upstream = connect(server.url);
     const { result } = await call(upstream, { spoolPath: join(await folder(), 'no-such-folder', 'answer') });
-    expect(result).toMatchObject({ kind: 'unusable_audio', message: 'the song could not be written: ENOENT' });
+    expect(result).toMatchObject({
+      kind: 'song_lost',
+      message: 'the song was paid for and could not be written: ENOENT',
+    });
     const first = await call(upstream);
     const again = await call(upstream, { spoolPath: join(first.dir, 'answer.part') });
-    expect(again.result).toMatchObject({ kind: 'unusable_audio', message: 'the song could not be written: EEXIST' });
+    expect(again.result).toMatchObject({
+      kind: 'song_lost',
+      message: 'the song was paid for and could not be written: EEXIST',
+    });
     expect(await readdir(first.dir)).toEqual(['answer.part']);
   });
 

@@ -170,7 +170,8 @@ async function withAudio(classified: Classified, path: string, take: () => Promi
     return { ...rest, kind, audio };
   } catch (error) {
     // The answer was paid for and is gone; counting it as charged keeps a full disk from buying it again and again.
-    return unusable(`the song could not be written: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    return { ...rest, kind: 'song_lost', message: `the song was paid for and could not be written: ${code}` };
   }
 }
 

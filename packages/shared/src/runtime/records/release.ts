@@ -17,6 +17,7 @@ export const PROVES_ACCOUNT: ReadonlySet<OutcomeKind> = new Set([
   'stated_failure',
   'too_large',
   'unusable_audio',
+  'song_lost',
 ]);
 
 /** Calls that did not get through, as far as the breaker is concerned: no connection, no answer, or a broken one. */
