@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError } from '@songmill/shared/runtime/config';
+import { refuseUnsafeRedis, startFoundations } from '@songmill/shared/runtime/foundations/foundations';
 import { type Part, stopAll } from '@songmill/shared/runtime/lifecycle';
 import type { Logger } from '@songmill/shared/runtime/logger';
 import { openQueue } from '@songmill/shared/runtime/queues';
@@ -47,7 +48,8 @@ const HEAD_START_MS = 1000;
 /**
  * Starts the API. Redis need not be there yet: until it is, every /v1 route answers 503.
  *
- * @throws ConfigError when it would listen beyond loopback while no key exists
+ * @throws ConfigError when it would listen beyond loopback while no key exists, or when Redis is there and could lose
+ *   what was accepted
  */
 export async function startApi(options: ApiOptions): Promise<Api> {
   const { settings, logger, storage } = options;
@@ -63,7 +65,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   uploadQueue.on('error', onError);
   const uploads = createPointerAdder(uploadQueue, logger);
   const auth = createAuthenticator({ store, apiKey: settings.API_KEY, logger });
-  const readiness = createReadiness({ store, storage, logger });
+  const minFreeBytes = settings.STORAGE_MIN_FREE_BYTES;
+  const foundations = startFoundations({ store, storage, minFreeBytes, logger });
+  const readiness = createReadiness(store, foundations);
   const ctx: ApiContext = { settings, logger, store, storage, pointers, uploads, hub, auth, readiness };
   const server = createHttpServer(createRouter(ctx, ROUTES), { ...LIMITS, ...options.limits });
   const stopping = new AbortController();
@@ -74,6 +78,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     hub,
     { stop: () => close(server, options.graceMs ?? GRACE_MS) },
     { stop: () => keys.catch(() => {}) },
+    foundations,
     pointers,
     uploads,
     { stop: () => queue.close() },
@@ -93,6 +98,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     // Beyond loopback nothing listens without a key.
     if (!isLoopback(settings.API_HOST)) await keys;
     await Promise.race([Promise.all([readyOnce(redis), keys]), delay(HEAD_START_MS, undefined, { ref: false })]);
+    await refuseUnsafeRedis(store);
     const url = await listen(server, settings.API_HOST, settings.API_PORT);
     return { url, waiting: () => hub.size, stop };
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { InputFault } from '@songmill/shared/contract/problem';
 import type { Scope } from '@songmill/shared/contract/words';
+import type { CheckedStorage } from '@songmill/shared/runtime/foundations/foundations';
 import type { Logger } from '@songmill/shared/runtime/logger';
 import type { RecordStore } from '@songmill/shared/runtime/records/store';
 import type { Settings } from '@songmill/shared/runtime/settings';
@@ -11,13 +12,11 @@ import type { PointerAdder } from './queue/pointer-adder.ts';
 import type { Authenticator } from './request/auth.ts';
 
 /** What the API needs of the storage: to keep the files of references, to read songs, to forget both, and to know that it works. */
-export interface SongStorage {
+export interface SongStorage extends CheckedStorage {
   /** Bytes `start` to `end`, both included; null when there is no such song. */
   open(key: string, range?: { start: number; end: number }): Promise<{ stream: Readable; bytes: number } | null>;
   store(key: string, sourcePath: string, options?: { readonly withName?: boolean }): Promise<void>;
   remove(id: string): Promise<void>;
-  /** Rejects when songs cannot be stored now. */
-  check(): Promise<void>;
 }
 
 /** What handlers are given; made once by `startApi`. */

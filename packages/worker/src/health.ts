@@ -5,14 +5,14 @@ import type { Consumer } from './queue/consumer.ts';
 import type { WorkerContext } from './queue/context.ts';
 
 /**
- * The worker's own small page: `/livez` asks nobody, `/readyz` names what the worker depends on.
- * It holds no key and tells no host names, because whoever can reach the port can read it.
+ * The worker's own small page: `/livez` asks nobody, `/readyz` names what the worker depends on, with 503 while nothing
+ * may be paid for. It holds no key and tells no host names, because whoever can reach the port can read it.
  */
 export async function startHealth(
   context: WorkerContext,
   consumer: Consumer,
 ): Promise<Part & { readonly url: string }> {
-  const { settings, records, storage } = context;
+  const { settings, foundations } = context;
   const server = createServer((request, response) => {
     const answer = (status: number, body: object) => {
       response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
@@ -20,25 +20,11 @@ export async function startHealth(
     };
     if (request.url === '/livez') return answer(200, { status: 'ok' });
     if (request.url !== '/readyz') return answer(404, { status: 'not_found' });
-    void readiness().then(
-      ({ redis, disk }) => {
-        const ready = redis && disk;
-        answer(ready ? 200 : 503, {
-          status: ready ? 'ok' : 'unavailable',
-          redis,
-          storage: disk,
-          running: consumer.running(),
-        });
-      },
-      () => answer(503, { status: 'unavailable' }),
-    );
-  });
-  const readiness = async () => ({
-    redis: records.redis.status === 'ready',
-    disk: await storage.check().then(
-      () => true,
-      () => false,
-    ),
+    void foundations.look().then(({ redis, storage, stop }) => {
+      const works = redis.status === 'ok' && stop === null;
+      const status = works ? (redis.warnings.length > 0 ? 'degraded' : 'ready') : 'unavailable';
+      answer(works ? 200 : 503, { status, redis, storage, running: consumer.running() });
+    });
   });
   server.requestTimeout = 5000;
   server.headersTimeout = 5000;

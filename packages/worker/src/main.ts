@@ -62,6 +62,10 @@ try {
   // At any log level: whoever started this process waits for the line.
   createLogger('worker', 'info').info({ url: worker.url, pid: process.pid }, 'listening');
 } catch (error) {
-  logger.fatal({ err: error }, 'start failed');
-  process.exit(1);
+  if (!(error instanceof ConfigError)) {
+    logger.fatal({ err: error }, 'start failed');
+    process.exit(1);
+  }
+  process.stderr.write(`${error.message}\n`);
+  process.exit(EXIT_BAD_SETTINGS);
 }

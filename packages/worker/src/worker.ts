@@ -1,12 +1,14 @@
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
+import { refuseUnsafeRedis, startFoundations } from '@songmill/shared/runtime/foundations/foundations';
 import { newId } from '@songmill/shared/runtime/ids';
 import { type Part, stopAll } from '@songmill/shared/runtime/lifecycle';
 import type { Logger } from '@songmill/shared/runtime/logger';
 import { openQueue } from '@songmill/shared/runtime/queues';
 import { freeResumed } from '@songmill/shared/runtime/records/brake';
 import { probeHoldsNow } from '@songmill/shared/runtime/records/hold';
-import { openRecordStore } from '@songmill/shared/runtime/records/store';
+import { openRecordStore, type RecordStore } from '@songmill/shared/runtime/records/store';
+import { noteStorageTrouble } from '@songmill/shared/runtime/records/storage-trouble';
 import { connectRedis } from '@songmill/shared/runtime/redis';
 import type { Settings } from '@songmill/shared/runtime/settings';
 import { openStorage } from '@songmill/shared/runtime/storage/storage';
@@ -22,8 +24,8 @@ import { startSchedule } from './queue/schedule.ts';
 import { startUploadConsumer } from './queue/upload-consumer.ts';
 import { startWatchdog } from './queue/watchdog.ts';
 import { startAdoption } from './storage/adopt-spool.ts';
-import { watchFreeSpace } from './storage/free-space.ts';
 import { openJournal } from './storage/journal.ts';
+import { onlyTheRightStorage, roomForSongs } from './storage/room.ts';
 import { openUpstream } from './upstream/client.ts';
 
 export interface WorkerDeps {
@@ -48,16 +50,26 @@ const WRITE_DOWN_MS = 5000;
 /**
  * Starts one worker process. Resolves when it takes work; waits for Redis as long as that takes.
  * `stop` takes nothing new, lets paid calls finish for SHUTDOWN_GRACE_MS, then leaves.
+ *
+ * @throws ConfigError when Redis is set up so that it could lose what was accepted
  */
 export async function startWorker({ settings, logger, readKey, crashPoint }: WorkerDeps): Promise<RunningWorker> {
   const workerId = newId('wrk');
   const log = logger.child({ worker: workerId });
   const redis = connectRedis(settings.REDIS_URL, 'worker', (error) => log.warn({ err: error }, 'redis connection'));
   const records = openRecordStore(redis, settings.REDIS_PREFIX);
+  await safeRedis(records);
   const queue = openQueue('generate', redis, settings.REDIS_PREFIX);
   queue.on('error', (error) => log.warn({ err: error }, 'queue'));
   const storage = await openStorage(settings.STORAGE_URL, settings);
   const journal = await openJournal(settings.SPOOL_DIR, workerId);
+  const foundations = startFoundations({
+    store: records,
+    storage: { ...storage, freeBytes: () => roomForSongs(storage, journal.folder) },
+    minFreeBytes: settings.STORAGE_MIN_FREE_BYTES,
+    logger: log,
+    onStop: (stop) => noteStorageTrouble(records, stop),
+  });
   const upstream = openUpstream({
     baseUrl: settings.UPSTREAM_BASE_URL,
     timeoutMs: settings.UPSTREAM_TIMEOUT_MS,
@@ -73,10 +85,10 @@ export async function startWorker({ settings, logger, readKey, crashPoint }: Wor
     logger: log,
     records,
     queue,
-    storage,
+    storage: onlyTheRightStorage(storage, foundations),
     upstream,
     journal,
-    freeSpace: watchFreeSpace(storage, settings.STORAGE_MIN_FREE_BYTES),
+    foundations,
     giveUp: giveUp.signal,
     wakeFeeder: () => wake(),
     crashPoint: crashPoint ?? (() => undefined),
@@ -102,7 +114,7 @@ export async function startWorker({ settings, logger, readKey, crashPoint }: Wor
     await stopAll([feeder, schedule, repairs]);
     await drain([watchdog, uploads], settings.SHUTDOWN_GRACE_MS, giveUp);
     await adoption.stop();
-    await stopAll([watchdog, uploads, heartbeat, health, upstream, journal, storage]);
+    await stopAll([watchdog, uploads, heartbeat, health, foundations, upstream, journal, storage]);
     await queue.close();
     redis.disconnect();
   };
@@ -117,6 +129,17 @@ export async function startWorker({ settings, logger, readKey, crashPoint }: Wor
       return stopped;
     },
   };
+}
+
+/** Waits for Redis. @throws ConfigError when it could lose what was accepted */
+async function safeRedis(records: RecordStore): Promise<void> {
+  await records.redis.ping();
+  try {
+    await refuseUnsafeRedis(records);
+  } catch (error) {
+    records.redis.disconnect();
+    throw error;
+  }
 }
 
 /** Lets what runs end by itself, then breaks it off: the attempts are written down as unknown. */

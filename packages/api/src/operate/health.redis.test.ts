@@ -7,6 +7,7 @@ describe('health', requires('redis-server|valkey-server'), () => {
   let fixture: ApiFixture;
   beforeAll(async () => {
     fixture = await startFixture();
+    await fixture.store.redis.config('SET', 'appendfsync', 'always');
   });
   afterAll(async () => fixture?.stop());
 
@@ -24,8 +25,8 @@ describe('health', requires('redis-server|valkey-server'), () => {
     expect(status).toBe(200);
     expect(report).toMatchObject({
       status: 'ready',
-      redis: { status: 'ok', aof: true, fsync: 'everysec', eviction: 'noeviction' },
-      storage: { status: 'ok' },
+      redis: { status: 'ok', aof: true, fsync: 'always', eviction: 'noeviction', warnings: [] },
+      storage: { status: 'ok', free_bytes: null },
       upstream: { status: 'ok' },
     });
     expect((await fixture.call('/livez', nobody)).status).toBe(200);
@@ -66,6 +67,41 @@ describe('health', requires('redis-server|valkey-server'), () => {
     await becomes('ready');
   });
 
+  it('a Redis that may forget the last second is degraded and still 200', async () => {
+    await fixture.store.redis.config('SET', 'appendfsync', 'everysec');
+    await becomes('degraded');
+    const { status, report } = await ready();
+    expect([status, report.redis.status, report.redis.warnings.length]).toEqual([200, 'ok', 1]);
+    await fixture.store.redis.config('SET', 'appendfsync', 'always');
+    await becomes('ready');
+  });
+
+  it('little room for songs is degraded: requests are taken and wait', async () => {
+    fixture.storage.free = 1000;
+    await becomes('degraded');
+    const { status, report } = await ready();
+    expect([status, report.storage.status, report.storage.free_bytes]).toEqual([200, 'low', 1000]);
+    fixture.storage.free = null;
+    await becomes('ready');
+  });
+
+  it('storage that is not the one of the others is 503', async () => {
+    const { mark } = fixture.storage;
+    for (const wrong of ['another', null]) {
+      fixture.storage.mark = wrong;
+      await becomes('unavailable');
+      expect((await ready()).report.storage.reason).toMatch(wrong === null ? /mounted/ : /STORAGE_URL/);
+    }
+    fixture.storage.mark = mark;
+    await becomes('ready');
+  });
+
+  it('fault: nobody starts on a Redis that may drop what was accepted', async () => {
+    await fixture.store.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    await expect(fixture.another()).rejects.toThrow(/REDIS_URL: .*noeviction/);
+    await fixture.store.redis.config('SET', 'maxmemory-policy', 'noeviction');
+  });
+
   it('without Redis the process lives and is not ready', async () => {
     await fixture.redis.kill();
     await becomes('unavailable');
@@ -73,6 +109,7 @@ describe('health', requires('redis-server|valkey-server'), () => {
     expect([status, report.redis.status, report.upstream.status]).toEqual([503, 'unavailable', 'unknown']);
     expect((await fixture.call('/livez', nobody)).status).toBe(200);
     await fixture.redis.restart();
-    await becomes('ready');
+    // As it was started: with everysec.
+    await becomes('degraded');
   });
 });

@@ -1,8 +1,7 @@
-import type { Logger } from '@songmill/shared/runtime/logger';
+import type { Foundations, FoundationsReport } from '@songmill/shared/runtime/foundations/foundations';
 import { readHold } from '@songmill/shared/runtime/records/hold';
 import type { RecordStore } from '@songmill/shared/runtime/records/store';
 import { z } from 'zod';
-import type { SongStorage } from '../context.ts';
 
 const latency = z.number().nullable().meta({ description: 'of the check' });
 
@@ -12,12 +11,20 @@ export const readinessSchema = z
     redis: z.object({
       status: z.enum(['ok', 'unavailable']),
       reason: z.string().nullable(),
+      warnings: z.array(z.string()).meta({ description: 'works, but with less than the promise, or not for long' }),
       latency_ms: latency,
+      version: z.string().nullable(),
       aof: z.boolean().nullable(),
       fsync: z.string().nullable().meta({ description: 'appendfsync: what a 2xx stands on; null = not told' }),
       eviction: z.string().nullable().meta({ description: 'maxmemory-policy; must be noeviction' }),
+      clock_skew_ms: z.number().nullable().meta({ description: "Redis' clock minus that of this process" }),
     }),
-    storage: z.object({ status: z.enum(['ok', 'unavailable']), reason: z.string().nullable(), latency_ms: latency }),
+    storage: z.object({
+      status: z.enum(['ok', 'low', 'unavailable']),
+      reason: z.string().nullable(),
+      latency_ms: latency,
+      free_bytes: z.number().nullable().meta({ description: 'null = nobody can tell' }),
+    }),
     upstream: z.object({ status: z.enum(['ok', 'held', 'unknown']), reason: z.string().nullable() }),
   })
   .meta({ id: 'Readiness' });
@@ -30,26 +37,14 @@ export interface Readiness {
   drain(): void;
 }
 
-interface Deps {
-  readonly store: RecordStore;
-  readonly storage: SongStorage;
-  readonly logger: Logger;
-}
-
-const FRESH_MS = 1000;
-const CHECK_LIMIT_MS = 2000;
-
-/** Checks at most once a second however often it is asked, or probes themselves would be load. */
-export function createReadiness(deps: Deps): Readiness {
+/** What the process stands on and the state of the upstream, as one word and its reasons. */
+export function createReadiness(store: RecordStore, foundations: Foundations): Readiness {
   let draining = false;
-  let checked: { readonly at: number; readonly report: Promise<ReadinessReport> } | null = null;
   return {
     async report() {
-      if (checked === null || performance.now() - checked.at > FRESH_MS) {
-        checked = { at: performance.now(), report: check(deps) };
-      }
-      const report = await checked.report;
-      return draining ? { ...report, status: 'draining' } : report;
+      const [{ redis, storage }, upstream] = await Promise.all([foundations.look(), checkUpstream(store)]);
+      const status = draining ? 'draining' : statusOf(redis, storage, upstream);
+      return { status, redis, storage, upstream };
     },
     drain() {
       draining = true;
@@ -57,52 +52,14 @@ export function createReadiness(deps: Deps): Readiness {
   };
 }
 
-async function check({ store, storage, logger }: Deps): Promise<ReadinessReport> {
-  const [redis, stored, upstream] = await Promise.all([
-    checkRedis(store, logger),
-    timed(() => storage.check()).catch((error: unknown) => {
-      logger.warn({ err: error }, 'storage check failed');
-      return null;
-    }),
-    checkUpstream(store),
-  ]);
-  const ok = redis.status === 'ok' && stored !== null;
-  return {
-    status: ok ? (upstream.status === 'held' ? 'degraded' : 'ready') : 'unavailable',
-    redis,
-    storage: {
-      status: stored === null ? 'unavailable' : 'ok',
-      reason: stored === null ? 'songs cannot be stored now' : null,
-      latency_ms: stored,
-    },
-    upstream,
-  };
-}
-
-async function checkRedis({ redis }: RecordStore, logger: Logger): Promise<ReadinessReport['redis']> {
-  try {
-    let info = '';
-    const took = await timed(async () => {
-      info = await redis.info('persistence', 'memory');
-    });
-    const eviction = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? null;
-    const aof = /^aof_enabled:(\d)/m.exec(info)?.[1] ?? null;
-    // Managed servers refuse CONFIG; then the policy stays unnamed.
-    const [, fsync = null] = await redis.config('GET', 'appendfsync').catch(() => []);
-    const evicts = eviction !== null && eviction !== 'noeviction';
-    return {
-      status: evicts ? 'unavailable' : 'ok',
-      reason: evicts ? 'maxmemory-policy must be noeviction, or Redis may drop what was accepted' : null,
-      latency_ms: took,
-      aof: aof === null ? null : aof === '1',
-      fsync,
-      eviction,
-    };
-  } catch (error) {
-    logger.debug({ err: error }, 'redis check failed');
-    const reason = 'does not answer';
-    return { status: 'unavailable', reason, latency_ms: null, aof: null, fsync: null, eviction: null };
-  }
+function statusOf(
+  redis: FoundationsReport['redis'],
+  storage: FoundationsReport['storage'],
+  upstream: ReadinessReport['upstream'],
+): ReadinessReport['status'] {
+  if (redis.status === 'unavailable' || storage.status === 'unavailable') return 'unavailable';
+  const worse = redis.warnings.length > 0 || storage.status === 'low' || upstream.status === 'held';
+  return worse ? 'degraded' : 'ready';
 }
 
 async function checkUpstream(store: RecordStore): Promise<ReadinessReport['upstream']> {
@@ -112,19 +69,4 @@ async function checkUpstream(store: RecordStore): Promise<ReadinessReport['upstr
   } catch {
     return { status: 'unknown', reason: null };
   }
-}
-
-/** Milliseconds that the work took. @throws Error when it fails or takes longer than two seconds */
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_LIMIT_MS} ms`)), CHECK_LIMIT_MS);
-  });
-  try {
-    await Promise.race([work(), limit]);
-  } finally {
-    clearTimeout(timer);
-  }
-  return Math.round((performance.now() - began) * 10) / 10;
 }

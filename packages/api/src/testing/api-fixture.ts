@@ -20,6 +20,8 @@ export const KEY = 'test-bootstrap-key';
 export interface MemoryStorage extends SongStorage {
   readonly songs: Map<string, Buffer>;
   fault: Error | null;
+  mark: string | null;
+  free: number | null;
 }
 
 export interface ApiFixture {
@@ -89,6 +91,8 @@ export function memoryStorage(): MemoryStorage {
   return {
     songs,
     fault: null,
+    mark: null,
+    free: null,
     async open(key, range) {
       fail(this);
       const song = songs.get(key);
@@ -106,6 +110,18 @@ export function memoryStorage(): MemoryStorage {
     },
     async check() {
       fail(this);
+    },
+    async freeBytes() {
+      fail(this);
+      return this.free;
+    },
+    async readMark() {
+      fail(this);
+      return this.mark;
+    },
+    async writeMark(mark) {
+      fail(this);
+      this.mark ??= mark;
     },
   };
 }

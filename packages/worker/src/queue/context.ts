@@ -1,11 +1,11 @@
 import type { Queue } from 'bullmq';
+import type { Foundations } from '@songmill/shared/runtime/foundations/foundations';
 import type { Logger } from '@songmill/shared/runtime/logger';
 import type { Pointer } from '@songmill/shared/runtime/queues';
 import type { RecordStore } from '@songmill/shared/runtime/records/store';
 import type { Settings } from '@songmill/shared/runtime/settings';
 import type { Storage } from '@songmill/shared/runtime/storage/storage';
 import type { Upstream } from '../upstream/client.ts';
-import type { FreeSpace } from '../storage/free-space.ts';
 import type { Journal } from '../storage/journal.ts';
 import type { ReachCrashPoint } from './crash-points.ts';
 
@@ -19,7 +19,7 @@ export interface WorkerContext {
   readonly storage: Storage;
   readonly upstream: Upstream;
   readonly journal: Journal;
-  readonly freeSpace: FreeSpace;
+  readonly foundations: Foundations;
   /** Aborted when the process may wait no longer: what is still open is left to others. */
   readonly giveUp: AbortSignal;
   /** Called after work left the window, so that the feeder fills it at once. */

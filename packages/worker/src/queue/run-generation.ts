@@ -24,7 +24,8 @@ const STORAGE_RECHECK_MS = 5000;
 export async function runGeneration(context: WorkerContext, pointer: Pointer): Promise<Move> {
   const bought = await lookForBought(context, pointer.id);
   if (bought) return bought;
-  if (await context.freeSpace.isLow()) {
+  const { stop } = await context.foundations.look();
+  if (stop !== null) {
     return { kind: 'brake', ms: STORAGE_RECHECK_MS, reason: 'storage', spent: false };
   }
   const { id } = pointer;

@@ -15,6 +15,9 @@ export interface Keys {
   readonly scheduled: string;
   /** By the time that a first call must have started. */
   readonly deadlines: string;
+  /** Which storage all processes share, and what is wrong with it. */
+  readonly storageMark: string;
+  readonly storageTrouble: string;
   /** How many wait, scheduled ones too; absent until it is counted again. */
   readonly waiting: string;
   readonly events: string;
@@ -65,6 +68,8 @@ export function keysOf(prefix: string): Keys {
     parked: `${root}parked`,
     scheduled: `${root}scheduled`,
     deadlines: `${root}deadlines`,
+    storageMark: `${root}storage-mark`,
+    storageTrouble: `${root}storage-trouble`,
     waiting: `${root}waiting`,
     events: `${root}events`,
     projects: `${root}projects`,

@@ -8,6 +8,7 @@ import { headerOf } from '../../testing/script-headers.ts';
 import { type FaultProxy, startProxy } from '../../testing/tcp-proxy.ts';
 import { brakeStarts, freeProbed, freeResumed } from './brake.ts';
 import { noteStorageTrouble } from './storage-trouble.ts';
+import { noteStorageTrouble } from './storage-trouble.ts';
 import { closeDeadCall } from './died.ts';
 import { eraseGeneration } from './erase.ts';
 import { beat, feedWindow, findMissingPointers, takeDue } from './feed.ts';
@@ -42,6 +43,7 @@ interface Situation {
 }
 
 const HOUR = 3_600_000;
+const LOW = { code: 'low', reason: 'no room' } as const;
 const LOW = { code: 'low', reason: 'no room' } as const;
 const [AHEAD, PAST] = ['2100-01-01T00:00:00.000Z', '2000-01-01T00:00:00.000Z'];
 const G = 'gen_1';
@@ -516,6 +518,14 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     },
     { title: 'no hold', run: ({ store }) => probeHoldsNow(store) },
     { title: 'an open breaker', before: outOfReach, run: ({ store }) => probeHoldsNow(store) },
+  ],
+  'storage-trouble': [
+    { title: 'the first one', run: ({ store }) => noteStorageTrouble(store, LOW) },
+    {
+      title: 'another one after it',
+      before: ({ store }) => noteStorageTrouble(store, LOW),
+      run: ({ store }) => noteStorageTrouble(store, { code: 'storage', reason: 'other' }),
+    },
   ],
   'storage-trouble': [
     { title: 'the first one', run: ({ store }) => noteStorageTrouble(store, LOW) },

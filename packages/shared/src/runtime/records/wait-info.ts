@@ -71,6 +71,7 @@ async function readLine({ redis, keys }: RecordStore, record: GenerationRecord) 
     .get(keys.slots)
     .lrange(keys.durations, 0, -1)
     .hget(keys.paused('generate'), 'reason')
+    .hget(keys.storageTrouble, 'reason')
     .time();
   const replies = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
     if (error) throw error;
@@ -95,13 +96,14 @@ async function readLine({ redis, keys }: RecordStore, record: GenerationRecord) 
   const slots = Number(next<string | null>() ?? 0);
   const callsMs = next<string[]>().map(Number);
   const pauseReason = next<string | null>() || null;
+  const storageReason = next<string | null>();
   const [seconds, micros] = next<[string, string]>();
   return {
     nowMs: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000),
     position: inWindow !== null ? inWindow + 1 : ready !== null ? waitsInWindow + ready + 1 : null,
     waiting: waitsInWindow + waitsInReady,
     flow: { callsMs, slots, running, rate },
-    ...{ paused: paused !== null, pauseReason, account, model, breaker, seenMs, brakes },
+    ...{ paused: paused !== null, pauseReason, storageReason, account, model, breaker, seenMs, brakes },
   };
 }
 
@@ -123,7 +125,9 @@ function causesOf(record: GenerationRecord, line: Line, leaseMs: number): Readon
   // Without a time: an answer of an earlier run waits for storage.
   if (waitReason === 'storage' && notBeforeMs === null) add('storage', null);
   if (waitReason !== null && notBeforeMs !== null && notBeforeMs > nowMs) add(waitReason as Blocker, notBeforeMs);
-  for (const { reason, untilMs } of brakes) if (untilMs > nowMs) add(reason, untilMs);
+  for (const { reason, untilMs } of brakes) {
+    if (untilMs > nowMs) add(reason, untilMs, reason === 'storage' ? line.storageReason : null);
+  }
   if (position === 1) {
     const { rate, running, slots } = flow;
     // A slot is there, but the rate lets nothing start yet; or the rate would, and every slot is busy.

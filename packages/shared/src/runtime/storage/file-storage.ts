@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { commitText, parseCommit } from './commit-file.ts';
 import { copyDurably, makeFolders, moveAway, syncFile, writeDurably } from './durable-files.ts';
 import { FolderSync } from './folder-sync.ts';
-import { COMMIT_FILE, folderOf, placeOf } from './keys.ts';
+import { COMMIT_FILE, folderOf, MARK_FILE, parseMark, placeOf } from './keys.ts';
 import type { Commit, SongStream, Storage, StoreOptions } from './storage.ts';
 import { asStorageError, isMissing, StorageError } from './storage-error.ts';
 import { sweep } from './sweep.ts';
@@ -134,6 +134,26 @@ export async function openFileStorage(path: string): Promise<Storage> {
     await rm(gone, { recursive: true, force: true });
   }
 
+  async function readMark(): Promise<string | null> {
+    try {
+      return parseMark(await readFile(join(root, MARK_FILE), 'utf8'));
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw error;
+    }
+  }
+
+  async function writeMark(mark: string): Promise<void> {
+    const written = aside();
+    await writeDurably(written, `${mark}\n`);
+    try {
+      await linkFirst(written, join(root, MARK_FILE));
+      await folders.sync(root);
+    } finally {
+      await unlink(written);
+    }
+  }
+
   async function check(): Promise<void> {
     const probe = aside();
     try {
@@ -155,6 +175,8 @@ export async function openFileStorage(path: string): Promise<Storage> {
     songs: (generationId) => asStorageError('listing songs', () => songs(generationId)),
     open: (key, range) => asStorageError('opening a song', () => openSong(key, range)),
     remove: (generationId) => asStorageError('removing a song', () => remove(generationId)),
+    readMark: () => asStorageError('reading the mark', readMark),
+    writeMark: (mark) => asStorageError('marking the storage', () => writeMark(mark)),
     freeBytes: () =>
       asStorageError('asking for free space', async () => {
         const { bavail, bsize } = await statfs(root);

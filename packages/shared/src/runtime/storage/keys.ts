@@ -5,6 +5,14 @@ const GENERATION_ID = /^[a-z]{3}_[0-9A-Za-z]{1,64}$/;
 const KEY = /^([a-z]{3}_[0-9A-Za-z]{1,64})\/([0-9A-Za-z]{1,64}\.(?:mp3|wav))$/;
 
 export const COMMIT_FILE = 'result.json';
+export const MARK_FILE = '.storage-mark';
+
+/** @throws StorageError `damaged` for text that is no mark */
+export function parseMark(text: string): string {
+  const mark = /^([0-9A-Za-z]{1,64})\n$/.exec(text)?.[1];
+  if (mark === undefined) throw new StorageError('damaged', `${MARK_FILE} holds no mark`);
+  return mark;
+}
 
 /** The folder of one generation below the root. Nothing but letters, digits and `_` reaches a path. */
 export function folderOf(generationId: string): { readonly shard: string; readonly folder: string } {

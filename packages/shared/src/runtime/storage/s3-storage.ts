@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { S3mini } from 's3mini';
 import { commitText, parseCommit } from './commit-file.ts';
-import { COMMIT_FILE, folderOf, placeOf } from './keys.ts';
+import { COMMIT_FILE, folderOf, MARK_FILE, parseMark, placeOf } from './keys.ts';
 import { AGREEMENT_TIMES, type AgreementTimes, agree } from './s3-agreement.ts';
 import { connectS3, type S3Keys, type S3Limits, S3Refusal } from './s3-connection.ts';
 import type { S3Place } from './s3-url.ts';
@@ -203,6 +203,21 @@ export async function openS3Storage(place: S3Place, keys: S3Keys, options: S3Opt
     }
   }
 
+  let marked: { readonly mark: string; readonly at: number } | null = null;
+  async function readMark(): Promise<string | null> {
+    if (marked !== null && performance.now() - marked.at < CHECK_HOLDS_MS) return marked.mark;
+    const text = await read(place.prefix + MARK_FILE);
+    if (text === null) return null;
+    marked = { mark: parseMark(text), at: performance.now() };
+    return marked.mark;
+  }
+
+  async function writeMark(mark: string): Promise<void> {
+    const headers = (await honoursConditions()) ? { 'if-none-match': '*' } : undefined;
+    if (headers === undefined && (await readMark()) !== null) return;
+    await write(place.prefix + MARK_FILE, `${mark}\n`, headers);
+  }
+
   let checkedAt = Number.NEGATIVE_INFINITY;
   async function check(): Promise<void> {
     if (performance.now() - checkedAt < CHECK_HOLDS_MS) return;
@@ -226,6 +241,8 @@ export async function openS3Storage(place: S3Place, keys: S3Keys, options: S3Opt
     songs: (generationId) => step('listing songs', () => songs(generationId)),
     open: (key, range) => step('opening a song', () => openSong(key, range)),
     remove: (generationId) => step('removing a song', () => remove(generationId)),
+    readMark: () => step('reading the mark', readMark),
+    writeMark: (mark) => step('marking the storage', () => writeMark(mark)),
     freeBytes: async () => null,
     check: () => step('writing to the storage', check),
     stop: () => connection.stop(),

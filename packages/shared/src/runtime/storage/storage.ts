@@ -51,6 +51,10 @@ export interface Storage extends Part {
   open(key: string, range?: { readonly start: number; readonly end: number }): Promise<SongStream | null>;
   /** Forgets commit and songs of one generation; fine when there are none. */
   remove(generationId: string): Promise<void>;
+  /** The mark that tells this storage from any other; null when it has none. @throws StorageError `damaged` */
+  readMark(): Promise<string | null>;
+  /** Marks it, unless it is marked already. Survives a power cut. @param mark letters and digits */
+  writeMark(mark: string): Promise<void>;
   /** Null when nobody can tell. */
   freeBytes(): Promise<number | null>;
   /** Resolves when songs can be stored now. */

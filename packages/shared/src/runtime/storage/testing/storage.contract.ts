@@ -225,6 +225,13 @@ export function storageContract(name: string, make: () => Promise<ContractSubjec
       expect(free === null || free > 0).toBe(true);
     });
 
+    it('has no mark until it gets one, and keeps the first', async () => {
+      expect(await storage.readMark()).toBeNull();
+      await Promise.all([storage.writeMark('one'), storage.writeMark('one')]);
+      await storage.writeMark('two');
+      expect(await storage.readMark()).toBe('one');
+    });
+
     it('stops twice', async () => {
       await storage.stop();
       await expect(storage.stop()).resolves.toBe(undefined);
