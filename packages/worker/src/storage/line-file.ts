@@ -105,7 +105,10 @@ export async function openLineFile(path: string, mostBytes: number, kept: () => 
     append: (line, sync) => append(`${line}\n`, sync),
     sync: () => append('', true),
     stop() {
-      closed ??= append('', true).finally(() => file.close());
+      closed ??= (async () => {
+        await append('', true);
+        await file.close();
+      })();
       return closed;
     },
   };
