@@ -14,7 +14,7 @@ export interface Billed {
 export function readBills(system: Pick<ChaosSystem, 'data'>): (lyrics: string) => Promise<Billed> {
   const path = join(system.data, 'ledger.jsonl');
   const charges = new Map<string, number>();
-  const open = new Map<string, Set<string>>();
+  const openCalls = new Map<string, Set<string>>();
   let at = 0;
   let torn = '';
   let reading: Promise<void> = Promise.resolve();
@@ -27,8 +27,8 @@ export function readBills(system: Pick<ChaosSystem, 'data'>): (lyrics: string) =
     for (const line of lines) {
       const entry = parsed(line);
       if (entry?.lyrics_sha256 == null) continue;
-      const calls = open.get(entry.lyrics_sha256) ?? new Set();
-      open.set(entry.lyrics_sha256, calls);
+      const calls = openCalls.get(entry.lyrics_sha256) ?? new Set();
+      openCalls.set(entry.lyrics_sha256, calls);
       if (entry.event === 'call') calls.add(entry.call);
       else calls.delete(entry.call);
       if (entry.event === 'charge') charges.set(entry.lyrics_sha256, (charges.get(entry.lyrics_sha256) ?? 0) + 1);
@@ -38,7 +38,7 @@ export function readBills(system: Pick<ChaosSystem, 'data'>): (lyrics: string) =
     reading = reading.then(readOn);
     await reading;
     const sha = createHash('sha256').update(lyrics).digest('hex');
-    return { charges: charges.get(sha) ?? 0, open: open.get(sha)?.size ?? 0 };
+    return { charges: charges.get(sha) ?? 0, open: openCalls.get(sha)?.size ?? 0 };
   };
 }
 

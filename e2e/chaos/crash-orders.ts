@@ -24,13 +24,13 @@ export function giveOrder(path: string, order: CrashOrder, ended: Promise<unknow
   const text = JSON.stringify({ ...order, order: name } satisfies OrderFile);
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);
-  let over = false;
+  const over = new AbortController();
   const takeBack = () => {
-    over = true;
+    over.abort();
     if (readOrder(path)?.order === name) rmSync(path, { force: true });
   };
   const watch = async (): Promise<string | null> => {
-    while (!over) {
+    while (!over.signal.aborted) {
       const done = doneOf(path, name);
       if (done !== null) return done;
       await delay(10);

@@ -23,7 +23,7 @@ export interface JobPlan {
 /** What the upstream does to a song by itself, beside the faults: most are plain. `$` stands for the job. */
 const MARKERS = [
   { weight: 78, text: '' },
-  { weight: 2, text: '[sim:code=1002,x1,id=$]' },
+  { weight: 0.3, text: '[sim:code=1002,x1,id=$]' },
   { weight: 2, text: '[sim:code=1001,x1,id=$]' },
   { weight: 2, text: '[sim:503,x1,id=$]' },
   { weight: 2, text: '[sim:lost,x1,id=$]' },

@@ -25,7 +25,7 @@ export function viewRedis(system: OwnChaosSystem): RedisView {
   const redis = connectRedis(system.redis.url, 'worker', () => undefined);
   const keys = keysOf(system.settings['REDIS_PREFIX']!);
   const project = 'default';
-  const count = async (key: string) => Number(await redis.zcard(key));
+  const count = (key: string) => redis.zcard(key);
 
   async function records(): Promise<GenerationRecord[]> {
     const ids = await redis.zrange(keys.list(project), '0', '-1');

@@ -3,15 +3,13 @@ import type { SimulatorControl } from '../testing/simulator-control.ts';
 import type { FaultProxy } from '@songmill/shared/testing/tcp-proxy';
 import type { TestProcess } from '@songmill/shared/testing/processes';
 import type { TestRedis } from '@songmill/shared/testing/redis';
+import type { CrashPoint as WorkersCrashPoint } from '@songmill/worker/queue/crash-points';
 
 /** Numbers in [0, 1) that depend on the seed alone. */
 export type Random = () => number;
 
-/**
- * Where a worker of the suite may be told to die or to throw, in the order of a run: the words that
- * `startWorker` gives to its `crashPoint`.
- */
-export type CrashPoint = 'claimed' | 'intent-written' | 'answered' | 'stored' | 'committed' | 'published' | 'settled';
+/** Where a worker of the suite may be told to die or to throw: the words that `startWorker` gives to its `crashPoint`. */
+export type CrashPoint = WorkersCrashPoint;
 
 /** What a worker does at the next passing of a crash point. */
 export interface CrashOrder {

@@ -30,7 +30,7 @@ export interface Workload {
 /** Songs that wait or run at most: enough to keep every slot busy through a fault, few enough to settle soon after. */
 const MOST_UNSETTLED = 80;
 /** Below it more songs are posted than planned, so that no fault finds the system idle. */
-const LEAST_UNSETTLED = 24;
+const LEAST_UNSETTLED = 32;
 /** Songs posted ahead of the share of faults that is through. */
 const AHEAD = 40;
 const POST_EVERY_MS = 20;
@@ -43,9 +43,10 @@ export function startWorkload(system: OwnChaosSystem, view: RedisView, options: 
   const plans = new Map<string, JobPlan>();
   const open = new Set<Promise<void>>();
   let posted = 0;
-  let stopped = false;
-  let wrapping = false;
-  const over = () => stopped;
+  const stopping = new AbortController();
+  const wrapping = new AbortController();
+  const over = () => stopping.signal.aborted;
+  const wrapped = () => wrapping.signal.aborted;
 
   /** Runs beside the rest; the first failure ends the workload. */
   const failure = Promise.withResolvers<never>();
@@ -59,7 +60,7 @@ export function startWorkload(system: OwnChaosSystem, view: RedisView, options: 
 
   function mayPost(unsettled: number): boolean {
     if (unsettled + open.size >= MOST_UNSETTLED) return false;
-    if (wrapping) return posted < options.jobs;
+    if (wrapped()) return posted < options.jobs;
     return posted < options.jobs * options.progress() + AHEAD || unsettled < LEAST_UNSETTLED;
   }
 
@@ -105,7 +106,7 @@ export function startWorkload(system: OwnChaosSystem, view: RedisView, options: 
   async function waitAndDownload(plan: JobPlan, id: string): Promise<void> {
     const random = randomOf(seed, 'reader', plan.number);
     const read = { op: 'read' as const, job: plan.number, method: 'GET' as const, path: `/v1/generations/${id}`, id };
-    for (let tries = 0; tries < 5 && !stopped; tries++) {
+    for (let tries = 0; tries < 5 && !over(); tries++) {
       const api = pick(system.apis, random);
       const { body } = await ask(system, api, { ...read, headers: { prefer: 'wait=5' } });
       if (body?.['status'] !== 'succeeded') {
@@ -126,7 +127,7 @@ export function startWorkload(system: OwnChaosSystem, view: RedisView, options: 
   }
 
   async function keepPosting(): Promise<void> {
-    while (!stopped && !(wrapping && posted >= options.jobs)) {
+    while (!over() && !(wrapped() && posted >= options.jobs)) {
       const unsettled = await view.unsettled();
       for (let i = 0; i < 3 && mayPost(unsettled); i++) {
         posted += 1;
@@ -139,9 +140,9 @@ export function startWorkload(system: OwnChaosSystem, view: RedisView, options: 
 
   const review = reviewed({ system, view, seed, plans, billed: readBills(system), over });
   async function keepWatching(): Promise<void> {
-    while (!stopped) {
+    while (!over()) {
       const acted = await review();
-      const idle = posted >= options.jobs && wrapping && open.size === 0 && !acted;
+      const idle = posted >= options.jobs && wrapped() && open.size === 0 && !acted;
       if (idle && (await view.unsettled()) === 0) return;
       await delay(WATCH_EVERY_MS);
     }
@@ -152,10 +153,10 @@ export function startWorkload(system: OwnChaosSystem, view: RedisView, options: 
     complaints,
     finished: Promise.race([Promise.all([keepPosting(), keepWatching()]).then(() => undefined), failure.promise]),
     wrapUp() {
-      wrapping = true;
+      wrapping.abort();
     },
     stop() {
-      stopped = true;
+      stopping.abort();
     },
   };
 }
