@@ -33,6 +33,9 @@ if r.token then
   if count_failure(r, died, most, now) then return { 'done' } end
   move_reference(r, 'queued', now)
 end
+-- Another one met a limit of the upstream.
+local limited = redis.call('PTTL', root .. 'uploads-wait')
+if limited > 0 then return { 'early', limited } end
 local h = read_hold('account')
 if h then
   if probe_open(h, lease, now) then return { 'held', 1000 } end

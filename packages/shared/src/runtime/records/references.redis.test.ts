@@ -165,4 +165,40 @@ describe('uploads', () => {
     expect(await readHold(store, 'account')).toBe(null);
     held.close();
   });
+
+  it('fault: a limit that one upload met stops all of them for as long as it was told', async () => {
+    const [one, two] = [await accepted(), await accepted()];
+    const token = newToken();
+    await claim(one, token);
+    await settle(one, token, { ...failed('rate_limited'), delayMs: 60_000 } as UploadEnd);
+    const other = await claim(two, newToken());
+    expect(other).toMatchObject({ outcome: 'early' });
+    expect((other as { ms: number }).ms).toBeGreaterThan(50_000);
+    await records.store.redis.del(`${records.store.keys.root}uploads-wait`);
+    expect(await claim(two, newToken())).toMatchObject({ outcome: 'claimed' });
+  });
+
+  it('fault: after a day of rate limits an upload fails and may be tried again; a quota is waited out', async () => {
+    const { redis, keys } = records.store;
+    for (const [kind, status] of [
+      ['rate_limited', 'failed'],
+      ['quota', 'queued'],
+    ] as const) {
+      const id = await accepted();
+      for (let n = 0; n < 2; n++) {
+        const token = newToken();
+        expect(await claim(id, token)).toMatchObject({ outcome: 'claimed', counted: 0 });
+        await settle(id, token, { ...failed(kind), delayMs: 0 } as UploadEnd);
+        await redis.del(`${keys.root}uploads-wait`);
+        if (await redis.hexists(keys.reference(id), 'rl_since')) await redis.hset(keys.reference(id), 'rl_since', 1);
+      }
+      expect(await readReference(records.store, id)).toMatchObject({ status });
+      if (status === 'queued') continue;
+      expect(await readReference(records.store, id)).toMatchObject({
+        error: { code: 'upstream_unavailable', retryable: true, message: 'it was rate_limited' },
+      });
+      await reopenReference(records.store, { id, idempotency: null });
+      expect(await redis.hexists(keys.reference(id), 'rl_since')).toBe(0);
+    }
+  });
 });

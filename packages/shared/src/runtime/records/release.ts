@@ -7,7 +7,7 @@ import { jsonForLua, loadScript, type RecordStore, words } from './store.ts';
 const script = loadScript('release');
 
 /** Rate limits are waited out for a day; then the caller is told. */
-const GIVE_UP_RATE_LIMITED_MS = 24 * 3_600_000;
+export const GIVE_UP_RATE_LIMITED_MS = 24 * 3_600_000;
 
 /** What proves that key and balance are good: the upstream judged or worked on the request itself. */
 export const PROVES_ACCOUNT: ReadonlySet<OutcomeKind> = new Set([

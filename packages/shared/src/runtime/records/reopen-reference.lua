@@ -24,7 +24,7 @@ if idempotency ~= '' then
 end
 r.run = r.run + 1
 redis.call('HSET', r.key, 'operation', operation, 'run', r.run, 'counted', 0)
-redis.call('HDEL', r.key, 'voice_id', 'instrumental_id', 'error', 'finished_at')
+redis.call('HDEL', r.key, 'voice_id', 'instrumental_id', 'error', 'finished_at', 'rl_since')
 redis.call('SREM', root .. 'settled-references', id)
 move_reference(r, 'queued', (clock()))
 return { 'reopened', r.run }

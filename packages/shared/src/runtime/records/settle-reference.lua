@@ -4,7 +4,8 @@ keys:   1 root of our keys
 args:   1 id  2 token  3 voice id ('' none)  4 instrumental id ('' none)  5 counts toward ('' = it succeeded)
         6 error code  7 message  8 upstream's answer as JSON ('' none)  9 ms until it may start again
         10 1 to hold the account  11 hold: first probe after ms  12 MAX_ATTEMPTS
-        13 1 if the answer proves that key and balance are good
+        13 1 if the answer proves that key and balance are good  14 1 if a limit of the upstream was met, which stops
+        all uploads  15 ms of refusals for the rate after which the upload fails (0 = never)
 answer: status now, ms until it may start again, ms until the account's next probe (0 = not held), 1 if a hold was lifted
         gone (no record, or the token is not known)
 twice:  an upload is settled once; the answer is read from the record, so it is the same again
@@ -16,6 +17,7 @@ arrows: none
 local id, token, voice, instrumental = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local v = { counts = ARGV[5], error = ARGV[6], message = ARGV[7], upstream = ARGV[8] }
 local delay, holds, probe_after, most, proves = tonumber(ARGV[9]), ARGV[10] == '1', tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13] == '1'
+local limited, give_up = ARGV[14] == '1', tonumber(ARGV[15])
 local r = load_reference(id)
 if not r then return { 'gone' } end
 local now = clock()
@@ -42,7 +44,7 @@ if v.counts == '' then
       redis.call('HSET', root .. 'obtained', given, r.project)
     end
   end
-  redis.call('HDEL', r.key, 'error')
+  redis.call('HDEL', r.key, 'error', 'rl_since')
   move_reference(r, 'succeeded', now)
   return report()
 end
@@ -55,6 +57,15 @@ if h and h.probe == token then
   else probe_unclear(h, now) end
 end
 if holds then set_hold('account', id, v.error, v.message, probe_after, now) end
+if limited then redis.call('SET', root .. 'uploads-wait', v.message, 'PX', int(math.max(delay, 1))) end
+if give_up == 0 then redis.call('HDEL', r.key, 'rl_since')
+else
+  redis.call('HSETNX', r.key, 'rl_since', int(now))
+  if now - tonumber(redis.call('HGET', r.key, 'rl_since')) > give_up then
+    fail_reference(r, v, true, now)
+    return report()
+  end
+end
 if count_failure(r, v, most, now) then return report() end
 if delay > 0 then redis.call('HSET', r.key, 'not_before', int(now + delay)) end
 move_reference(r, 'queued', now)

@@ -3,7 +3,7 @@ import { OUTCOME_TABLE, type OutcomeKind } from '../../contract/outcomes.ts';
 import type { Purpose, ReferenceStatus } from '../../contract/reference.ts';
 import { jobId, type Pointer } from '../queues.ts';
 import { uploadPointer } from './references.ts';
-import { PROVES_ACCOUNT } from './release.ts';
+import { GIVE_UP_RATE_LIMITED_MS, PROVES_ACCOUNT } from './release.ts';
 import { jsonForLua, loadScript, type RecordStore, words } from './store.ts';
 
 const claimScript = loadScript('claim-reference');
@@ -94,8 +94,12 @@ export async function settleUpload(
   const failed = end.kind === 'uploaded' ? ['', '', '', '', 0] : failureArgs(end);
   const holds = end.kind === 'account' ? '1' : '0';
   const proves = end.kind !== 'uploaded' && PROVES_ACCOUNT.has(end.kind) ? '1' : '0';
+  const limits = [
+    end.kind === 'rate_limited' || end.kind === 'quota' ? '1' : '0',
+    end.kind === 'rate_limited' ? GIVE_UP_RATE_LIMITED_MS : 0,
+  ];
   const reply = words(
-    await settleScript.run(store, [id, token, ...gave, ...failed, holds, firstProbeMs, maxAttempts, proves]),
+    await settleScript.run(store, [id, token, ...gave, ...failed, holds, firstProbeMs, maxAttempts, proves, ...limits]),
   );
   if (reply[0] === 'gone') return { outcome: 'gone' };
   return {

@@ -31,15 +31,20 @@ local function move_reference(r, to, now)
   owe({ project = r.project, type = kind, subject = r.id, name = r.id .. ' ' .. int(r.run) .. ' ' .. kind, key = r.key }, nil, nil, now)
 end
 
+-- v: { error, message, upstream }
+local function fail_reference(r, v, retryable, now)
+  local e = { code = v.error, message = v.message, retryable = retryable }
+  if v.upstream ~= '' then e.upstream = cjson.decode(v.upstream) end
+  redis.call('HSET', r.key, 'error', cjson.encode(e))
+  move_reference(r, 'failed', now)
+end
+
 -- An upload gave no ids. True when that ends it. An upload is never billed, so both limits are one here.
 -- v: { counts, error, message, upstream }
 local function count_failure(r, v, most, now)
   if v.counts == 'nothing' then return false end
   r.counted = redis.call('HINCRBY', r.key, 'counted', 1)
   if v.counts ~= 'ends_run' and r.counted < most then return false end
-  local e = { code = v.error, message = v.message, retryable = v.counts ~= 'ends_run' }
-  if v.upstream ~= '' then e.upstream = cjson.decode(v.upstream) end
-  redis.call('HSET', r.key, 'error', cjson.encode(e))
-  move_reference(r, 'failed', now)
+  fail_reference(r, v, v.counts ~= 'ends_run', now)
   return true
 end
