@@ -11,7 +11,7 @@ arrows: none
 ]]
 -- @include record.lua
 local DAY = 86400000
-local KEPT_ATTEMPTS, LONGEST_PAUSE, GIVE_UP_AFTER = 20, 60000, 5 * DAY
+local KEPT_ATTEMPTS, MOST_PAUSES, GIVE_UP_AFTER = 20, 12, 5 * DAY
 local id, number, outcome, again, throttle = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[9], tonumber(ARGV[10])
 local d = load_delivery(id)
 if not d then return { 'gone' } end
@@ -39,7 +39,8 @@ end
 local bad = redis.call('HINCRBY', target, 'bad', 1)
 redis.call('HDEL', target, 'good')
 local rest = throttle
-if bad >= PACE.trip then rest = math.max(rest, math.min(tonumber(ARGV[11]) * 2 ^ math.min(bad - PACE.trip, 20), LONGEST_PAUSE)) end
+-- It doubles up to a minute, at the first pause of five seconds that is the default.
+if bad >= PACE.trip then rest = math.max(rest, tonumber(ARGV[11]) * math.min(2 ^ math.min(bad - PACE.trip, 20), MOST_PAUSES)) end
 if rest > 0 then redis.call('HSET', target, 'until', int(now + rest)) end
 
 local ends
