@@ -35,6 +35,9 @@ local allowed = action == 'retry' and (g.status == 'failed' or g.status == 'canc
 if not allowed then return { 'conflict', g.status } end
 
 redis.call('HSET', g.key, 'operation', operation)
+-- How the run before ended stays with its event, for streams that are behind.
+local ended = 'h:' .. redis.call('HGET', g.key, 'sequence')
+redis.call('HSET', g.key, ended, redis.call('HGET', g.key, ended) .. '|' .. (redis.call('HGET', g.key, 'error') or ''))
 if idempotency ~= '' then
   redis.call('HSET', root .. 'i:' .. idempotency, 'fingerprint', fingerprint, 'id', id)
   -- All of them, so that erase lets each one end.
