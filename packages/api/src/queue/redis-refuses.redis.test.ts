@@ -71,7 +71,8 @@ describe('a Redis that takes nothing', requires('redis-server|valkey-server'), (
         expect(problem.detail).toContain(word);
         expect(problem.detail).not.toContain('may have been done');
         // What is there can be read all the while.
-        expect((await fixture.call(`/v1/generations/${before.id}`)).status).toBe(200);
+        const read = async () => (await fixture.call(`/v1/generations/${before.id}`)).status;
+        await expect.poll(read, { timeout: 20_000 }).toBe(200);
       } finally {
         await end();
       }

@@ -46,11 +46,27 @@ export function redisOptions(url: string, role: RedisRole): ConnectOptions {
     retryStrategy: (times) => Math.min(times * 100, 2000),
     maxRetriesPerRequest: role === 'worker' ? null : 1,
     enableOfflineQueue: role === 'worker',
+    reconnectOnError: onceAWhile((error) => error.message.includes('READONLY')),
     connectTimeout: role === 'worker' ? 10_000 : 5000,
     ...(answerMs === undefined ? {} : { commandTimeout: answerMs }),
     ...(silentMs === undefined ? {} : { socketTimeout: silentMs }),
   };
   return options as ConnectOptions;
+}
+
+const RECONNECT_AGAIN_MS = 5000;
+
+/**
+ * After a failover the old primary goes on answering as a replica, and its address may lead elsewhere by now: so a
+ * connection on which writes are refused is made anew, but not for each refusal, because reads go on meanwhile.
+ */
+function onceAWhile(concerns: (error: Error) => boolean): (error: Error) => boolean {
+  let last = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    if (!concerns(error) || performance.now() - last < RECONNECT_AGAIN_MS) return false;
+    last = performance.now();
+    return true;
+  };
 }
 
 /**

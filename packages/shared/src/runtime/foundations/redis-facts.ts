@@ -59,7 +59,7 @@ async function ask({ redis, keys }: RecordStore): Promise<RedisFacts> {
   return {
     version: field('redis_version'),
     aof: aof === null ? null : aof === '1',
-    fsync: fsync === null ? null : String(fsync),
+    fsync,
     eviction: field('maxmemory_policy'),
     replicas: Number(field('connected_slaves') ?? 0),
     memory: most > 0 ? used / most : null,
