@@ -74,6 +74,19 @@ export const FORGERIES: readonly Forgery[] = [
       ),
   },
   {
+    name: 'a song that was bought again',
+    invariant: 'I3',
+    forge: async (run) => {
+      const begun = await run.records.read(run.made.resolved);
+      const started_at = Date.parse(begun.attempts[2]!.started_at);
+      await rewriteAttempt(run, run.made.resolved, 2, {
+        outcome: 'succeeded',
+        charge: 'charged',
+        finished_at: started_at - 1,
+      });
+    },
+  },
+  {
     name: 'an unrecorded ledger call',
     invariant: 'I4',
     forge: async (run) => {

@@ -8,12 +8,15 @@ const AFTERMATH_MS = 30_000;
 
 /**
  * I3: per run at most MAX_UNKNOWN_CHARGES attempts are billed, or may be, without giving a song; with `hold` and
- * `fail` none follows the first without a person; and what no fault touched was called for exactly once.
+ * `fail` none follows the first without a person; what no fault touched was called for exactly once, and what is bought
+ * never again.
  */
 export function budget(evidence: Evidence): Violation[] {
   const violations: Violation[] = [];
   const object = (id: string, message: string) => violations.push(against(evidence, 'I3', id, message));
   for (const record of evidence.redis.records.values()) {
+    const again = redisMayForget(evidence) ? null : boughtAgain(record.attempts);
+    if (again !== null) object(record.id, again);
     for (const [run, attempts] of byRun(knownThen(evidence, record.attempts))) {
       const unclear = attempts.filter(isUnclear);
       const { maxUnknownCharges, maxAttempts } = evidence.limits;
@@ -33,6 +36,16 @@ export function budget(evidence: Evidence): Violation[] {
     if (message !== null) object(account.ids[0] ?? '', message);
   }
   return violations;
+}
+
+/** A call for a song that is there: the first one had succeeded before the second one began. */
+function boughtAgain(attempts: readonly AttemptSeen[]): string | null {
+  for (const first of attempts) {
+    if (first.outcome !== 'succeeded' || first.finishedMs === null) continue;
+    const later = attempts.find(({ startedMs }) => startedMs > first.finishedMs!);
+    if (later) return `call ${later.number} began after call ${first.number} had brought a song`;
+  }
+  return null;
 }
 
 /** Billed, or perhaps, and no song: also after a person has said what it cost. */
