@@ -9,7 +9,7 @@ const slow = process.env['SONGMILL_TEST_QUICK'] === '1' ? ['**/*memory.test.ts',
 const redisTests = 'packages/*/src/**/*.redis.test.ts';
 
 /** Groups run one after the other, so that tests of whole processes have the machine to themselves. */
-const group = { modules: 0, wholeSystem: 1, launcher: 2, bench: 3 };
+const group = { modules: 0, wholeSystem: 1, chaos: 2, launcher: 3, bench: 4 };
 
 function project(
   name: string,
@@ -52,10 +52,11 @@ export default defineConfig({
       project('checks', { include: ['e2e/checks/**/*.test.ts'], seconds: 180, groupOrder: group.modules }),
       project('e2e', {
         include: ['e2e/**/*.test.ts'],
-        exclude: ['e2e/checks/**', 'e2e/launcher/**'],
+        exclude: ['e2e/checks/**', 'e2e/launcher/**', 'e2e/chaos/mixed-run.test.ts'],
         seconds: 180,
         groupOrder: group.wholeSystem,
       }),
+      project('chaos', { include: ['e2e/chaos/mixed-run.test.ts'], seconds: 300, groupOrder: group.chaos }),
       project('launcher', {
         include: ['e2e/launcher/**/*.test.ts'],
         seconds: 180,

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Machine } from './machine.ts';
+import type { Machine } from '@songmill/shared/testing/machine';
 import type { Result } from './result.ts';
 
 const run = promisify(execFile);

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { ROOT } from '@songmill/shared/testing/processes';
 import { judge } from './gate.ts';
 import { keep, readCommitted } from './last.ts';
-import { describeCommit, describeMachine } from './machine.ts';
+import { describeCommit, describeMachine } from '@songmill/shared/testing/machine';
 import { FULL, type Plan, QUICK } from './plan.ts';
 import { benchmarksPage, resultLine } from './report.ts';
 import { type Result, ROWS, type RowName } from './result.ts';

@@ -1,6 +1,6 @@
 import { ALLOWED } from './gate.ts';
 import type { Kept, KeptResult } from './last.ts';
-import type { Machine } from './machine.ts';
+import type { Machine } from '@songmill/shared/testing/machine';
 import { FULL } from './plan.ts';
 import { type Result, ROWS } from './result.ts';
 import type { Spread } from './rounds.ts';

@@ -15,11 +15,11 @@ import { ensureToolchain } from './launcher/toolchain.mjs';
 const self = fileURLToPath(import.meta.url);
 const root = path.dirname(path.dirname(self));
 const [command = '', ...args] = process.argv.slice(2);
-const COMMANDS = new Set(['start', 'test', 'bench', 'ssrf']);
+const COMMANDS = new Set(['start', 'test', 'bench', 'chaos', 'ssrf']);
 
 async function main() {
   if (!COMMANDS.has(command)) {
-    process.stderr.write('usage: node scripts/run.mjs start | test | bench | ssrf [options]\n');
+    process.stderr.write('usage: node scripts/run.mjs start | test | bench | chaos | ssrf [options]\n');
     return 2;
   }
   const report = createReport(process.stdout);

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, release, tmpdir, totalmem, type } from 'node:os';
 import { promisify } from 'node:util';
-import { findProgram } from '@songmill/shared/testing/programs';
+import { findProgram } from './programs.ts';
 
 const run = promisify(execFile);
 
