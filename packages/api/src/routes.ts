@@ -32,13 +32,14 @@ import {
   retryReference,
 } from './request/references.ts';
 import { resolveGeneration, retryGeneration } from './request/reopen-generation.ts';
+import { WEBHOOK_ROUTES } from './webhook/routes.ts';
 
 /** One answer: a JSON shape, or `audio`, `html`, `file` for bytes, or null for none. */
 type AnswerShape = z.ZodType | 'audio' | 'html' | 'file' | null;
 
 /** A row of the HTTP surface: what is served, to whom, by which function, in which shapes. */
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Parts in braces are parameters. */
   readonly path: string;
   readonly pattern: string;
@@ -174,6 +175,7 @@ export const ROUTES: readonly Route[] = [
     answers: { 202: referenceSchema },
     problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
   }),
+  ...WEBHOOK_ROUTES,
   row({
     ...{ method: 'GET', path: '/v1/queues', scope: 'operate', handle: listQueues },
     ...{ name: 'listQueues', summary: 'What waits in each queue, and what stops it' },

@@ -7,7 +7,12 @@ const jsonText = z.string().meta({ description: 'JSON text of the object that th
 
 /** The form of `POST /v1/generations` as openapi.json shows it; it is judged by the rules of the JSON body. */
 export const generationFormSchema = z
-  .strictObject({ ...shape, audio_setting: jsonText.optional(), metadata: jsonText.optional() })
+  .strictObject({
+    ...shape,
+    audio_setting: jsonText.optional(),
+    metadata: jsonText.optional(),
+    webhook: jsonText.optional(),
+  })
   .meta({ id: 'GenerationForm' });
 
 /** The form of `POST /v1/references` as openapi.json shows it; the file is read as it arrives. */

@@ -4,6 +4,7 @@ import type { ApiContext, Call, Faults } from '../context.ts';
 import { mediaTypeOf, readBody } from './body.ts';
 import { inForm, readGenerationForm } from './generation-form.ts';
 import { parseJson } from './json.ts';
+import { requestUrlFault } from '../webhook/check-url.ts';
 
 const FORM = 'multipart/form-data';
 
@@ -31,6 +32,8 @@ export async function readGenerationBody(ctx: ApiContext, call: Call, faults: Fa
   const { models, DEFAULT_MODEL: defaultModel, ON_UNKNOWN_CHARGE: onUnknownCharge } = settings;
   const rules = { models, defaultModel, onUnknownCharge };
   const judged = validateGeneration(body, rules);
+  const urlFault = requestUrlFault(ctx, body);
+  if (urlFault !== null) faults.push(asForm ? inForm(urlFault) : urlFault);
   if (judged.ok) return faults.length > 0 ? null : judged.request;
   const told = new Set(faults.map(placeOf));
   for (const fault of judged.faults) {

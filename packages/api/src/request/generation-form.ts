@@ -8,7 +8,7 @@ import { ProblemError } from '../errors.ts';
 import { FORBIDDEN_KEYS, parseJsonText } from './json.ts';
 
 /** Fields that hold an object, sent as JSON text: the upstream's own way. */
-const JSON_FIELDS: ReadonlySet<string> = new Set(['audio_setting', 'metadata']);
+const JSON_FIELDS: ReadonlySet<string> = new Set(['audio_setting', 'metadata', 'webhook']);
 
 const MOST_FIELDS = 64;
 

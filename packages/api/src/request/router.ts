@@ -22,7 +22,7 @@ export function createRouter(ctx: ApiContext, table: readonly Row[]): Express {
     const path = expressPath(row.path);
     const listener = (req: Request, res: Response) => serve(ctx, row, req, res, req.params as Record<string, string>);
     // Express lets GET rows answer HEAD, too.
-    app[row.method.toLowerCase() as 'get' | 'post' | 'delete'](path, listener);
+    app[row.method.toLowerCase() as 'get' | 'post' | 'patch' | 'delete'](path, listener);
     methods.set(row.path, [...(methods.get(row.path) ?? []), row.method]);
   }
   for (const [path, known] of methods) {

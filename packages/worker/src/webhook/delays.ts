@@ -10,17 +10,17 @@ const LONGEST_THROTTLE_MS = 86_400_000;
  *
  * @param schedule WEBHOOK_SCHEDULE_MS
  * @param step attempts made before this one since the delivery was last begun
- * @param throttleMs what the receiver asked for
+ * @param askedMs what the receiver asked for
  */
 export function nextAttemptMs(
   schedule: readonly number[],
   step: number,
-  throttleMs: number,
+  askedMs: number,
   random: () => number = Math.random,
 ): number | null {
   const wait = schedule[step];
   if (wait === undefined) return null;
-  return Math.max(Math.ceil(wait * (1 + JITTER * random())), throttleMs);
+  return Math.max(Math.ceil(wait * (1 + JITTER * random())), askedMs);
 }
 
 /**
