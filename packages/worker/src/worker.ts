@@ -27,6 +27,7 @@ import { startAdoption } from './storage/adopt-spool.ts';
 import { openJournal } from './storage/journal.ts';
 import { onlyTheRightStorage, roomForSongs } from './storage/room.ts';
 import { openUpstream } from './upstream/client.ts';
+import { startDeliveries } from './webhook/deliveries.ts';
 
 export interface WorkerDeps {
   readonly settings: Settings;
@@ -100,7 +101,11 @@ export async function startWorker({ settings, logger, readKey, crashPoint }: Wor
   const about = () => ({ ...self, in_use: inUse() });
   const heartbeat = await startHeartbeat({ records, settings, workerId, about, logger: log });
   const feeder = startFeeder({ records, queue, workerId, logger: log });
-  wake = feeder.wake;
+  const deliveries = await startDeliveries(context);
+  wake = () => {
+    feeder.wake();
+    deliveries.wake();
+  };
   const schedule = startSchedule({ records, queue, workerId, logger: log, wakeFeeder: feeder.wake });
   const repairs = startRepairs(context);
   const adoption = startAdoption(context);
@@ -113,8 +118,10 @@ export async function startWorker({ settings, logger, readKey, crashPoint }: Wor
   const stop = async () => {
     await stopAll([feeder, schedule, repairs]);
     await drain([watchdog, uploads], settings.SHUTDOWN_GRACE_MS, giveUp);
+    // Last, so that what ended just now is told, too.
+    await deliveries.drain();
     await adoption.stop();
-    await stopAll([watchdog, uploads, heartbeat, health, foundations, upstream, journal, storage]);
+    await stopAll([watchdog, uploads, deliveries, heartbeat, health, foundations, upstream, journal, storage]);
     await queue.close();
     redis.disconnect();
   };
