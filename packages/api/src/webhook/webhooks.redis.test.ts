@@ -181,20 +181,21 @@ describe('deliveries', () => {
       const ping = await send<WebhookDelivery>('POST', `/v1/webhook-endpoints/${endpoint.id}/test`);
       expect(ping).toMatchObject({ status: 202, body: { type: 'ping', endpoint_id: endpoint.id, status: 'pending' } });
     }
+    interface Page {
+      readonly data: WebhookDelivery[];
+      readonly next_cursor: string | null;
+    }
     const seen: string[] = [];
-    let path = `/v1/webhook-deliveries?endpoint_id=${endpoint.id}&limit=2`;
-    for (let next: string | null = ''; next !== null; ) {
-      const page = await send<{ data: WebhookDelivery[]; next_cursor: string | null }>(
-        'GET',
-        next === '' ? path : `${path}&after=${next}`,
-      );
-      seen.push(...page.body.data.map(({ id }) => id));
-      next = page.body.next_cursor;
+    const path = `/v1/webhook-deliveries?endpoint_id=${endpoint.id}&limit=2`;
+    let page = (await send<Page>('GET', path)).body;
+    for (;;) {
+      seen.push(...page.data.map(({ id }) => id));
+      if (page.next_cursor === null) break;
+      page = (await send<Page>('GET', `${path}&after=${page.next_cursor}`)).body;
     }
     expect(new Set(seen).size).toBe(5);
     expect(seen).toHaveLength(5);
-    path = '/v1/webhook-deliveries?status=lost';
-    expect((await send('GET', path)).status).toBe(422);
+    expect((await send('GET', '/v1/webhook-deliveries?status=lost')).status).toBe(422);
     await send('DELETE', `/v1/webhook-endpoints/${endpoint.id}`);
   });
 });
