@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChaosProcess, ChaosSystem, Effect, Fault, Random } from '../types.ts';
-import { between, effect, keysIn, openCalls, readiness, seenWithin, victimOf, withRedis } from './signals.ts';
+import { between, effect, keysIn, openCalls, seenWithin, victimOf, withRedis } from './signals.ts';
 
 /** What the machine and its operator do to processes: storage that is gone, no more files, a rolling restart. */
 
@@ -72,13 +73,26 @@ export async function withoutStorage(system: ChaosSystem, ms: number): Promise<E
   }
 }
 
-/** Sets the soft limit of open files of a running process; returns what it had open. */
-async function limitFiles(pid: number, soft: number | 'unlimited-by-hard'): Promise<void> {
-  const child = spawn('prlimit', ['--pid', String(pid), `--nofile=${soft === 'unlimited-by-hard' ? '4096' : soft}:`], {
-    stdio: 'ignore',
-  });
+/** Sets the soft limit of open files of a running process. */
+async function limitFiles(pid: number, soft: number): Promise<void> {
+  const child = spawn('prlimit', ['--pid', String(pid), `--nofile=${soft}:`], { stdio: 'ignore' });
   const [code] = (await once(child, 'exit')) as [number | null];
   if (code !== 0) throw new Error(`prlimit ended with ${code}`);
+}
+
+/** As much as a process gets by default on any Linux of the last years. */
+const USUAL_FILES = 1024;
+
+/** Whether an API answers somebody whom it has not yet a connection with. */
+function answersStranger(api: ChaosProcess): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = get(`${api.process!.url}/livez`, { agent: false, timeout: 1000 }, (response) => {
+      response.resume();
+      resolve(true);
+    });
+    asked.on('timeout', () => asked.destroy());
+    asked.on('error', () => resolve(false));
+  });
 }
 
 export const noMoreFiles: Fault = {
@@ -101,14 +115,12 @@ export async function exhaustFiles(victim: ChaosProcess, ms: number): Promise<Ef
   await limitFiles(process.pid, open);
   try {
     const refused = await seenWithin(WORK_MS, async () =>
-      victim.kind === 'api'
-        ? (await readiness(victim, 500)) === null || process.output().slice(from).includes('EMFILE')
-        : process.output().slice(from).includes('EMFILE'),
+      victim.kind === 'api' ? !(await answersStranger(victim)) : process.output().slice(from).includes('EMFILE'),
     );
     await delay(ms);
     return effect(refused !== null, `${victim.name} had ${open} files open and could open no more for ${ms} ms`);
   } finally {
-    if (existsSync(`/proc/${process.pid}`)) await limitFiles(process.pid, 'unlimited-by-hard');
+    if (existsSync(`/proc/${process.pid}`)) await limitFiles(process.pid, USUAL_FILES);
   }
 }
 
