@@ -1,10 +1,16 @@
-import { parseArgs } from 'node:util';
-import { runMixed } from './mixed-run.ts';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeCommit, describeMachine } from '@songmill/shared/testing/machine';
+import { ROOT } from '@songmill/shared/testing/processes';
+import { type Asked, readArguments, USAGE } from './arguments.ts';
+import { selfTest } from './checker/self-test.ts';
 import { possibleKinds } from './kinds.ts';
+import { type About, keep } from './last.ts';
+import { type MixedRun, runMixed } from './mixed-run.ts';
+import { reliabilityPage } from './report.ts';
+import { runRows } from './run-rows.ts';
 import { runText } from './run-text.ts';
-
-const USAGE = `usage: npm run chaos -- [--seed 1 | --seeds 1,2,3] [--jobs 500] [--faults 40]
-`;
+import type { RowResult } from './types.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -15,34 +21,39 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(USAGE);
     return 2;
   }
-  let failed = false;
-  for (const seed of asked.seeds) {
-    say(`seed ${seed}: ${asked.jobs} songs, ${asked.faults} faults`);
-    const run = await runMixed({ ...asked, seed, kinds: possibleKinds(say), log: say });
-    say(runText(run));
-    failed ||= run.failures.length > 0;
-  }
+  if (asked.what === 'self-test') return testChecker();
+  const about = { at: new Date().toISOString(), commit: await describeCommit(ROOT), machine: await describeMachine() };
+  const runs = asked.what === 'mixed' ? await mixedRuns(asked) : [];
+  const rows = asked.what === 'rows' ? await runRows(asked.rows, asked.seeds[0]!, say) : [];
+  if (asked.report) await report(runs, rows, about);
+  const failed = runs.some((run) => run.failures.length > 0) || rows.some(({ passed, skipped }) => !passed && !skipped);
   return failed ? 1 : 0;
 }
 
-function readArguments(args: readonly string[]): { seeds: number[]; jobs: number; faults: number } | null {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        seed: { type: 'string', default: '1' },
-        seeds: { type: 'string' },
-        jobs: { type: 'string', default: '500' },
-        faults: { type: 'string', default: '40' },
-      },
-    });
-    const seeds = (values.seeds ?? values.seed).split(',').map(Number);
-    const [jobs, faults] = [Number(values.jobs), Number(values.faults)];
-    return [...seeds, jobs, faults].every((n) => Number.isSafeInteger(n) && n >= 0) ? { seeds, jobs, faults } : null;
-  } catch {
-    // Whatever parseArgs refuses is told by the usage.
-    return null;
+async function mixedRuns({ seeds, jobs, faults }: Asked): Promise<MixedRun[]> {
+  const kinds = possibleKinds(say);
+  const runs: MixedRun[] = [];
+  for (const seed of seeds) {
+    say(`seed ${seed}: at least ${jobs} songs, ${faults} effective faults`);
+    const run = await runMixed({ seed, jobs, faults, kinds, log: say });
+    say(runText(run));
+    runs.push(run);
   }
+  return runs;
+}
+
+async function testChecker(): Promise<number> {
+  const results = await selfTest();
+  for (const { name, invariant, caught } of results) say(`${caught ? 'ok    ' : 'MISSED'} ${invariant ?? ''} ${name}`);
+  const missed = results.filter(({ caught }) => !caught).length;
+  say(`${results.length - missed} as they should be, ${missed} missed`);
+  return missed === 0 ? 0 : 1;
+}
+
+async function report(runs: readonly MixedRun[], rows: readonly RowResult[], about: About): Promise<void> {
+  const kept = await keep(ROOT, { runs, rows, about });
+  await writeFile(join(ROOT, 'docs', 'reliability.md'), reliabilityPage(kept));
+  say('written: docs/reliability.md, e2e/chaos/last.json');
 }
 
 function say(line: string): void {
