@@ -1,4 +1,5 @@
 import type { Charge, Outcome, Priority, Status, UnknownChargePolicy } from '../contract/words.ts';
+import { exposed } from './record-model-probes.ts';
 
 /** A call as the model knows it; `outcome` is null while it is open. */
 export interface ModelAttempt {
@@ -64,6 +65,11 @@ export class ModelLine {
     return there.sort((a, b) => a.score - b.score || (a.id < b.id ? -1 : 1));
   }
 
+  anotherMayProbe(record: ModelRecord): boolean {
+    const inWindow = this.in('window').filter((each) => each.status === 'queued' && !exposed(each));
+    return [...this.in('ready'), ...inWindow].some((each) => each !== record);
+  }
+
   #room(priority: Priority): number {
     return this.#windowSize * (priority === 'interactive' ? 2 : 1) - this.in('window').length;
   }
@@ -102,4 +108,9 @@ export class ModelLine {
     }
     return fed;
   }
+}
+
+/** As Redis orders what has the same score. */
+export function byId(records: readonly ModelRecord[]): ModelRecord[] {
+  return records.toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }

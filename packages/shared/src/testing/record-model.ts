@@ -1,43 +1,18 @@
 import { type CountsToward, OUTCOME_TABLE, type OutcomeKind } from '../contract/outcomes.ts';
 import { isSettled, type Status } from '../contract/words.ts';
 import type { Limits } from '../runtime/records/claim.ts';
-import { type ModelAttempt, ModelLine, type ModelRecord } from './record-model-line.ts';
+import {
+  CLOSED,
+  exposed,
+  isOpen,
+  type ModelBreaker,
+  type ModelHold,
+  NOT_REACHED,
+  PROVES,
+  TRIP_AFTER,
+} from './record-model-probes.ts';
+import { byId, type ModelAttempt, ModelLine, type ModelRecord } from './record-model-line.ts';
 import type { Arrow } from './script-headers.ts';
-
-interface Probe {
-  readonly token: string;
-  readonly worker: string;
-  /** It did not come back in time. */
-  expired: boolean;
-}
-
-interface ModelHold {
-  readonly step: number;
-  due: boolean;
-  probe: Probe | null;
-  trippedBy: string | null;
-}
-
-interface ModelBreaker {
-  failures: number;
-  /** The step at which it opened; null while it is closed. */
-  since: number | null;
-  due: boolean;
-  probe: Probe | null;
-}
-
-const CLOSED: Readonly<ModelBreaker> = { failures: 0, since: null, due: false, probe: null };
-const TRIP_AFTER = 5;
-const NOT_REACHED = ['not_sent', 'unknown_failure', 'timeout'];
-
-const PROVES = [
-  'invalid_request',
-  'content_rejected',
-  'output_rejected',
-  'stated_failure',
-  'too_large',
-  'unusable_audio',
-];
 
 /**
  * What the record scripts do, said once more with plain objects and without time: the property test
@@ -130,8 +105,7 @@ export class RecordModel {
     }
     for (const scope of ['account', `model:${record.model}`]) {
       const hold = this.holds.get(scope);
-      if (!hold) continue;
-      hold.probe = { token, worker, expired: false };
+      if (hold) hold.probe = { token, worker, expired: false };
     }
     if (this.breaker.since !== null) this.breaker.probe = { token, worker, expired: false };
     record.intent = this.open(record, token, worker, false);
@@ -153,24 +127,15 @@ export class RecordModel {
     return { late, woken };
   }
 
-  #open(probe: Probe | null): boolean {
-    return probe !== null && !probe.expired && this.alive.has(probe.worker);
-  }
-
-  #anotherMayProbe(record: ModelRecord): boolean {
-    if (this.line.in('ready').some((each) => each !== record)) return true;
-    return this.line.in('window').some((each) => each !== record && each.status === 'queued' && !exposed(each));
-  }
-
   #heldBack(record: ModelRecord): 'held' | 'yield' | null {
     const { breaker } = this;
-    if (breaker.since !== null && (this.#open(breaker.probe) || !breaker.due)) return 'held';
+    if (breaker.since !== null && (isOpen(breaker.probe, this.alive) || !breaker.due)) return 'held';
     let probes = breaker.since !== null;
     for (const scope of ['account', `model:${record.model}`]) {
       const hold = this.holds.get(scope);
       if (!hold) continue;
       probes = true;
-      if (this.#open(hold.probe) || !hold.due) {
+      if (isOpen(hold.probe, this.alive) || !hold.due) {
         if (scope !== 'account') record.place = 'parked';
         return 'held';
       }
@@ -179,7 +144,7 @@ export class RecordModel {
         return 'yield';
       }
     }
-    if (probes && exposed(record) && this.#anotherMayProbe(record)) {
+    if (probes && exposed(record) && this.line.anotherMayProbe(record)) {
       record.place = 'parked';
       return 'yield';
     }
@@ -356,14 +321,4 @@ export class RecordModel {
     }
     return 'reopened';
   }
-}
-
-/** An unknown charge would be the second one of its run, or end it. */
-function exposed({ unknown, policy }: ModelRecord): boolean {
-  return unknown > 0 || policy !== 'retry';
-}
-
-/** As Redis orders what has the same score. */
-function byId(records: readonly ModelRecord[]): ModelRecord[] {
-  return records.toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -8,7 +8,6 @@ import { headerOf } from '../../testing/script-headers.ts';
 import { type FaultProxy, startProxy } from '../../testing/tcp-proxy.ts';
 import { brakeStarts, freeProbed, freeResumed } from './brake.ts';
 import { noteStorageTrouble } from './storage-trouble.ts';
-import { noteStorageTrouble } from './storage-trouble.ts';
 import { closeDeadCall } from './died.ts';
 import { eraseGeneration } from './erase.ts';
 import { beat, feedWindow, findMissingPointers, takeDue } from './feed.ts';
@@ -44,7 +43,6 @@ interface Situation {
 
 const HOUR = 3_600_000;
 const LOW = { code: 'low', reason: 'no room' } as const;
-const LOW = { code: 'low', reason: 'no room' } as const;
 const [AHEAD, PAST] = ['2100-01-01T00:00:00.000Z', '2000-01-01T00:00:00.000Z'];
 const G = 'gen_1';
 const upstream = { http_status: 200, code: 1, message: 'said so', trace_id: 't' };
@@ -60,7 +58,7 @@ const claimed = async (records: TestRecords) => {
 const paced = async (records: TestRecords) => {
   await claimed(records);
   const { redis, keys } = records.store;
-  for (const key of [keys.rate, keys.bull('meta')]) await redis.hset(key, { max: 1, duration: 10_000 });
+  for (const each of [keys.rate, keys.bull('meta')]) await redis.hset(each, { max: 1, duration: 10_000 });
 };
 const outOfReach = async (records: TestRecords) => {
   await accepted(records);
@@ -518,14 +516,6 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
     },
     { title: 'no hold', run: ({ store }) => probeHoldsNow(store) },
     { title: 'an open breaker', before: outOfReach, run: ({ store }) => probeHoldsNow(store) },
-  ],
-  'storage-trouble': [
-    { title: 'the first one', run: ({ store }) => noteStorageTrouble(store, LOW) },
-    {
-      title: 'another one after it',
-      before: ({ store }) => noteStorageTrouble(store, LOW),
-      run: ({ store }) => noteStorageTrouble(store, { code: 'storage', reason: 'other' }),
-    },
   ],
   'storage-trouble': [
     { title: 'the first one', run: ({ store }) => noteStorageTrouble(store, LOW) },
