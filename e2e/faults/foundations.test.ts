@@ -102,13 +102,15 @@ describe('what processes stand on', () => {
         await redis.config('SET', 'min-replicas-to-write', '0');
         await redis.replicaof('NO', 'ONE');
       });
+      for (const { url } of [system.apis[0]!, system.workers[0]!]) {
+        await expect.poll(async () => (await readyz(url)).code, { timeout: 30_000 }).toBe(200);
+      }
       const settled = await Promise.all(
         ids.map(async (id) => (await system.client.generations.wait(id, { timeoutMs: 90_000 })).status),
       );
       expect(settled).toEqual(ids.map(() => 'succeeded'));
       const { charges, calls } = await system.sim.ledger();
       expect([charges, calls]).toEqual([5, 5]);
-      expect((await readyz(system.workers[0]!.url)).code).toBe(200);
     },
   );
 });

@@ -99,6 +99,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     if (!isLoopback(settings.API_HOST)) await keys;
     await Promise.race([Promise.all([readyOnce(redis), keys]), delay(HEAD_START_MS, undefined, { ref: false })]);
     await refuseUnsafeRedis(store);
+    // So that storage has its mark before the first song is asked for.
+    await foundations.look();
     const url = await listen(server, settings.API_HOST, settings.API_PORT);
     return { url, waiting: () => hub.size, stop };
   } catch (error) {

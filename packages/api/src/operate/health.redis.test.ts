@@ -8,6 +8,7 @@ describe('health', requires('redis-server|valkey-server'), () => {
   beforeAll(async () => {
     fixture = await startFixture();
     await fixture.store.redis.config('SET', 'appendfsync', 'always');
+    await becomes('ready');
   });
   afterAll(async () => fixture?.stop());
 

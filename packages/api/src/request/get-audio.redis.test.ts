@@ -108,6 +108,20 @@ describe('GET /v1/generations/{id}/audio', requires('redis-server|valkey-server'
     expect([gone.status, (await problemOf(gone)).code]).toEqual([410, 'gone']);
   });
 
+  it('fault: a storage that is not mounted is away, and its songs are not gone', async () => {
+    const { storage } = fixture;
+    const { id } = await generationOf(await fixture.post('/v1/generations', ASK));
+    await publish(fixture, id, SONG);
+    const [songs, mark] = [new Map(storage.songs), storage.mark];
+    storage.songs.clear();
+    storage.mark = null;
+    const away = await fixture.call(`/v1/generations/${id}/audio`);
+    expect([away.status, (await problemOf(away)).code]).toEqual([503, 'storage_unavailable']);
+    for (const [key, song] of songs) storage.songs.set(key, song);
+    storage.mark = mark;
+    expect((await fixture.call(`/v1/generations/${id}/audio`)).status).toBe(200);
+  });
+
   it('a song that expired is gone even before its file is, and even for who has it cached', async () => {
     const { id } = await generationOf(await fixture.post('/v1/generations', ASK));
     await publish(fixture, id, SONG);

@@ -52,17 +52,19 @@ export const getAudio = withReadable(async (ctx, call, record) => {
 });
 
 async function openSong(ctx: ApiContext, song: Song, range: { start: number; end: number } | undefined) {
-  let file: Awaited<ReturnType<ApiContext['storage']['open']>>;
+  const { storage } = ctx;
   try {
-    file = await ctx.storage.open(song.key, range);
+    const file = await storage.open(song.key, range);
+    if (file !== null) return file;
+    // `gone` is for ever, and on a disk that is not mounted no song is found: the mark tells the two apart.
+    if ((await storage.readMark()) === null) throw new Error('the storage has no mark');
   } catch (error) {
     throw new ProblemError('storage_unavailable', 'the storage cannot be reached now', {
       headers: { 'Retry-After': '5' },
       cause: error,
     });
   }
-  if (file === null) throw new ProblemError('gone', 'the song was removed');
-  return file;
+  throw new ProblemError('gone', 'the song was removed');
 }
 
 /** Reads no faster than the caller; a caller that stops reading is cut off by the server's idle limit. */
