@@ -38,7 +38,7 @@ export interface ChaosOptions {
   /** Settings of API and workers, over the shrunken ones. */
   readonly env?: Readonly<Record<string, string>>;
   readonly redis?: TestRedisOptions;
-  /** Every duration of the simulator is multiplied by it: 0.01 makes a 45 s song in 450 ms. */
+  /** Every duration of the simulator is multiplied by it: 0.015, the default, makes a 45 s song in 675 ms. */
   readonly timeScale?: number;
   /** About this many bytes a song. */
   readonly songBytes?: number;
@@ -75,7 +75,7 @@ export async function openChaosSystem(options: ChaosOptions = {}): Promise<OwnCh
       log: join(data, 'logs', 'simulator.log'),
       env: {
         SIMULATOR_PORT: port,
-        SIMULATOR_TIME_SCALE: String(options.timeScale ?? 0.01),
+        SIMULATOR_TIME_SCALE: String(options.timeScale ?? 0.015),
         SIMULATOR_LEDGER: join(data, 'ledger.jsonl'),
       },
     });

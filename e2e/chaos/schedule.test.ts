@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { FAULTS } from './faults/index.ts';
 import { sequenceOf } from './schedule.ts';
+import type { Fault } from './types.ts';
 
-const titles = (seed: number, count: number) =>
-  sequenceOf(seed, FAULTS)
-    .take(count)
-    .map(({ fault }) => fault.title)
-    .toArray();
+function titles(seed: number, count: number): string[] {
+  const sequence = sequenceOf(seed, FAULTS);
+  return Array.from({ length: count }, () => (sequence.next().value as { fault: Fault }).fault.title);
+}
 
 describe('the order of faults', () => {
   it('is the same for the same seed, and another for another', () => {
