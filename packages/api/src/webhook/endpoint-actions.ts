@@ -1,5 +1,5 @@
 import { recoverRequestSchema, rotateRequestSchema } from '@songmill/shared/contract/webhook';
-import { newId, newToken } from '@songmill/shared/runtime/ids';
+import { newToken } from '@songmill/shared/runtime/ids';
 import { recoverDeliveries } from '@songmill/shared/runtime/records/deliver-again';
 import { readDelivery } from '@songmill/shared/runtime/records/delivery-list';
 import { oweEvent } from '@songmill/shared/runtime/records/owe';
@@ -31,7 +31,7 @@ export async function testEndpoint(ctx: ApiContext, call: Call): Promise<void> {
   if (!endpoint.enabled) throw new ProblemError('conflict', 'the endpoint is disabled; enable it first');
   const delivery = await oweEvent(ctx.store, {
     ...{ type: 'ping', subject: endpoint.id, name: newToken(), project: endpoint.project, endpoint: endpoint.id },
-    data: { object: 'ping', id: newId('evt'), endpoint_id: endpoint.id },
+    data: { endpoint_id: endpoint.id },
   });
   const owed = delivery === null ? null : await readDelivery(ctx.store, delivery);
   if (owed === null) throw noSuchEndpoint();

@@ -55,5 +55,19 @@ function dataOf(
   }
   if (family === 'reference') return presentReference(subject, fields) ?? {};
   if (family === 'endpoint') return presentEndpoint(subject, fields) ?? {};
-  return { ...fields };
+  if (family === 'account') return holdOf(fields);
+  const { queue: name, ...rest } = fields;
+  return { object: family, ...(name === undefined ? {} : { name }), ...rest };
+}
+
+/** `scope` as the records name it: `account`, or `model:` and its name. */
+function holdOf({ scope = '', code, reason }: Readonly<Record<string, string>>): Event['data'] {
+  const model = scope.startsWith('model:') ? scope.slice('model:'.length) : null;
+  return {
+    object: 'hold',
+    scope: model === null ? 'account' : 'model',
+    model,
+    code: code ?? null,
+    reason: reason ?? null,
+  };
 }

@@ -10,12 +10,12 @@ arrows: none
 local queue, action, reason, by = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local key = root .. 'paused:' .. queue
 if action == 'resume' then
-  if redis.call('DEL', key) == 1 then announce('queue.resumed', 'queue', queue) end
+  if redis.call('DEL', key) == 1 then tell_operators('queue.resumed', 'queue', queue) end
   return { 'noted' }
 end
 local known = redis.call('HMGET', key, 'reason', 'by')
 if known[1] ~= reason or known[2] ~= by then
   redis.call('HSET', key, 'reason', reason, 'by', by, 'at', int((clock())))
-  announce('queue.paused', 'queue', queue, 'reason', reason)
+  tell_operators('queue.paused', 'queue', queue, 'reason', reason, 'by', by)
 end
 return { 'noted' }

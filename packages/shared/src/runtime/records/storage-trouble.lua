@@ -12,5 +12,5 @@ local key, code, reason, ms = root .. 'storage-trouble', ARGV[1], ARGV[2], ARGV[
 local news = code == 'low' and redis.call('HGET', key, 'code') ~= 'low'
 redis.call('HSET', key, 'code', code, 'reason', reason)
 redis.call('PEXPIRE', key, ms)
-if news then announce('storage.low', 'reason', reason) end
+if news then tell_operators('storage.low', 'reason', reason) end
 return { news and 1 or 0 }

@@ -726,10 +726,10 @@ describe.each(scripts)('%s run twice, because its reply was cut off, is run once
 });
 
 describe('scripts run twice', () => {
-  it('are all in this file but for those of API keys and references and the one that only gives a start back', () => {
+  it('are all in this file but for those of API keys, references, webhooks and the one that only gives a start back', () => {
     const all = readdirSync(new URL('.', import.meta.url)).filter((file) => file.endsWith('.lua'));
     const others = all.map((file) => file.slice(0, -'.lua'.length)).filter((name) => !scripts.includes(name));
-    const elsewhere = /^api-key-|-reference$|^resolve-waiters$/;
+    const elsewhere = /^api-key-|-reference$|^resolve-waiters$|^deliver-|^endpoint-|^owe$|^secret-/;
     expect(others.filter((name) => !elsewhere.test(name))).toEqual(['uncount']);
     for (const name of scripts) expect(headerOf(name).fields['twice']).not.toBe('');
   });

@@ -144,7 +144,7 @@ local function owe(e, own, only, now)
   -- By name and not by chance: should Redis forget this step and take it again, it is the same event.
   e.id = 'evt_' .. string.sub(redis.sha1hex(e.name), 1, 32)
   local key = root .. 'e:' .. e.id
-  if redis.call('EXISTS', key) == 1 then return nil end
+  if redis.call('EXISTS', key) == 1 then return redis.call('HGET', key, 'last') end
   redis.call('HSET', key, 'project', e.project, 'type', e.type, 'subject', e.subject, 'at', int(now),
     'snapshot', e.key and snapshot_of(e.key) or cjson.encode(e.snapshot))
   local id
@@ -155,6 +155,7 @@ local function owe(e, own, only, now)
     if f[1] then id = owe_delivery(of, { target = endpoint, endpoint = endpoint, url = f[2] }, now) end
   end
   if own then id = owe_delivery(e, { target = own.target, endpoint = '', url = own.url }, now) end
+  if id then redis.call('HSET', key, 'last', id) else redis.call('DEL', key) end
   return id
 end
 
@@ -186,5 +187,14 @@ local function disable_endpoint(id, key, project, reason, now)
   end
   redis.call('HSET', key, 'enabled', 0, 'disabled_at', int(now), 'disabled_reason', reason)
   if redis.call('EXISTS', root .. 'line:' .. id) == 1 then redis.call('ZADD', root .. 'owed', int(now), id) end
+  announce('endpoint.disabled', 'id', id, 'project', project, 'reason', reason)
   owe({ project = project, type = 'endpoint.disabled', subject = id, name = id .. ' disabled ' .. int(now), key = key }, nil, nil, now)
+end
+
+-- What operators are told: an event of the stream, and a delivery to each of their endpoints that asked for it.
+local function tell_operators(kind, name, subject, ...)
+  announce(kind, name, subject, ...)
+  local now, micros = clock()
+  owe({ project = '', type = kind, subject = subject, name = kind .. ' ' .. subject .. ' ' .. int(micros), snapshot = { name, subject, ... } },
+    nil, nil, now)
 end

@@ -25,7 +25,7 @@ local function set_hold(scope, id, code, reason, interval, now)
   redis.call('HSET', hold_key(scope), 'scope', scope, 'code', code, 'reason', reason, 'since', int(now),
     'interval', int(interval), 'next_probe_at', int(now + interval), 'tripped_by', id)
   redis.call('SADD', root .. 'holds', scope)
-  announce('account.held', 'scope', scope, 'code', code)
+  tell_operators('account.held', 'scope', scope, 'code', code, 'reason', reason)
   return read_hold(scope)
 end
 
@@ -46,7 +46,7 @@ end
 local function lift_hold(scope)
   redis.call('DEL', hold_key(scope))
   redis.call('SREM', root .. 'holds', scope)
-  announce('account.resumed', 'scope', scope)
+  tell_operators('account.resumed', 'scope', scope)
 end
 
 -- Only a call that was claimed after the hold began proves that it is over. True when it was lifted.
