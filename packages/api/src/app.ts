@@ -16,6 +16,7 @@ import { startEventHub } from './queue/event-hub.ts';
 import { createPointerAdder } from './queue/pointer-adder.ts';
 import { createAuthenticator } from './request/auth.ts';
 import { createRouter } from './request/router.ts';
+import { presentation } from './request/show-generation.ts';
 import { close, createHttpServer, LIMITS, listen, type ServerLimits } from './request/server.ts';
 import { ROUTES } from './routes.ts';
 
@@ -59,7 +60,11 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const store = openRecordStore(redis, settings.REDIS_PREFIX);
   const queue = openQueue('generate', redis, settings.REDIS_PREFIX);
   queue.on('error', onError);
-  const hub = startEventHub(events, store.keys.events, logger);
+  const hub = startEventHub({
+    store: openRecordStore(events, settings.REDIS_PREFIX),
+    presentation: presentation({ settings }),
+    logger,
+  });
   const pointers = createPointerAdder(queue, logger);
   const uploadQueue = openQueue('references', redis, settings.REDIS_PREFIX);
   uploadQueue.on('error', onError);

@@ -32,10 +32,11 @@ import {
   retryReference,
 } from './request/references.ts';
 import { resolveGeneration, retryGeneration } from './request/reopen-generation.ts';
+import { EVENT_ROUTES } from './stream/routes.ts';
 import { WEBHOOK_ROUTES } from './webhook/routes.ts';
 
-/** One answer: a JSON shape, or `audio`, `html`, `file` for bytes, or null for none. */
-type AnswerShape = z.ZodType | 'audio' | 'html' | 'file' | null;
+/** One answer: a JSON shape, or `audio`, `events`, `html`, `file` for bytes, or null for none. */
+type AnswerShape = z.ZodType | 'audio' | 'events' | 'html' | 'file' | null;
 
 /** A row of the HTTP surface: what is served, to whom, by which function, in which shapes. */
 export interface Route {
@@ -50,12 +51,21 @@ export interface Route {
   readonly name: string;
   readonly summary: string;
   readonly query?: z.ZodObject;
-  readonly headers?: readonly ('Idempotency-Key' | 'Prefer' | 'If-None-Match' | 'Range' | 'If-Range')[];
+  readonly headers?: readonly (
+    | 'Idempotency-Key'
+    | 'Prefer'
+    | 'If-None-Match'
+    | 'Range'
+    | 'If-Range'
+    | 'Last-Event-ID'
+  )[];
   readonly json?: z.ZodType;
   /** The body may be left out. */
   readonly bodyOptional?: true;
   readonly form?: z.ZodType;
   readonly answers: Readonly<Record<number, AnswerShape>>;
+  /** A 200 is a stream of events for those who accept one. */
+  readonly alsoStreams?: true;
   /** Besides those that every route of its kind can give. */
   readonly problems?: readonly ProblemCode[];
 }
@@ -175,6 +185,7 @@ export const ROUTES: readonly Route[] = [
     answers: { 202: referenceSchema },
     problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
   }),
+  ...EVENT_ROUTES,
   ...WEBHOOK_ROUTES,
   row({
     ...{ method: 'GET', path: '/v1/queues', scope: 'operate', handle: listQueues },

@@ -1,135 +1,148 @@
 import { isSettled } from '@songmill/shared/contract/words';
 import type { Part } from '@songmill/shared/runtime/lifecycle';
 import type { Logger } from '@songmill/shared/runtime/logger';
-import type { Redis } from 'ioredis';
+import type { Presentation } from '@songmill/shared/runtime/records/event-body';
+import type { LogEntry } from '@songmill/shared/runtime/records/event-log';
+import { type EventSubject, readSubjects } from '@songmill/shared/runtime/records/event-subjects';
+import type { RecordStore } from '@songmill/shared/runtime/records/store';
+import { subjectsOf, type ToldEntry, toldOf } from '../stream/read-told.ts';
+import { startLogReader } from './log-reader.ts';
 
 /**
- * What a listener is told: its generation settled; look again, since events may have been missed;
- * or the process stops.
+ * What a waiting request is told: its generation settled; look again, since events may have been
+ * missed; or the process stops.
  */
 export type HubSignal = 'settled' | 'look' | 'stop';
 
-/** One blocking reader of the event stream per process, shared by everyone who waits. */
+/** Follows one generation. */
+export interface SubjectFollower {
+  /** The record, whenever it may have news; null = it is gone. */
+  tell(subject: EventSubject | null): void;
+  stop(): void;
+}
+
+/** Follows the shared stream. */
+export interface LogFollower {
+  wants(entry: LogEntry): boolean;
+  /** @param reached the stream has been read up to here; entries of it that nobody wants are left out */
+  tell(entries: readonly ToldEntry[], reached: string): void;
+  /** Reading begins here, for the first time or again. `lost`: Redis has forgotten what was told before. */
+  begun(position: string, lost: boolean): void;
+  stop(): void;
+}
+
+/**
+ * What happens, told to everybody in this process who listens, by one blocking reader. A record is
+ * read once per page of events, however many follow it; while nobody listens nothing is read.
+ */
 export interface EventHub extends Part {
   /** Calls `listener` on what concerns this generation. Answers how to stop that. */
   listen(id: string, listener: (signal: HubSignal) => void): () => void;
-  /** How many listen now. */
+  follow(id: string, follower: SubjectFollower): () => void;
+  followLog(follower: LogFollower): () => void;
+  /** How many listen or follow now. */
   readonly size: number;
 }
 
-/** Shorter than the connection's command timeout, which so finds a connection that died in silence. */
-const BLOCK_MS = 2000;
-const PAGE = 1000;
-const RECONNECT_MS = 250;
+export interface EventHubOptions {
+  /** Keys, and a connection of its own. */
+  readonly store: RecordStore;
+  readonly presentation: Presentation;
+  readonly logger: Logger;
+}
 
-/**
- * Starts the reader. The stream is a hint: after every lost connection all listeners look at their
- * records again, so a missed event delays a wait and never loses it.
- *
- * @param redis a connection of its own, as XREAD blocks it
- */
-export function startEventHub(redis: Redis, stream: string, logger: Logger): EventHub {
-  const listeners = new Map<string, Set<(signal: HubSignal) => void>>();
-  const stopping = new AbortController();
-  const reading = read();
+const LOOK_PAGE = 500;
 
-  async function read(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      try {
-        await ready(redis, stopping.signal);
-        await follow(await newestId());
-      } catch (error) {
-        if (stopping.signal.aborted) return;
-        logger.debug({ err: error }, 'event stream interrupted');
-        // A connection that died in silence stays "ready": only a new one helps.
-        if (error instanceof Error && error.message === 'Command timed out') redis.disconnect(true);
-        await pause(RECONNECT_MS, stopping.signal);
-      }
+export function startEventHub({ store, presentation, logger }: EventHubOptions): EventHub {
+  const waits = createRegistry<(signal: HubSignal) => void>();
+  const subjects = createRegistry<SubjectFollower>();
+  const logs = new Set<LogFollower>();
+  let stopped = false;
+  const size = () => waits.size() + subjects.size() + logs.size;
+  const { redis, keys } = store;
+  const reader = startLogReader({ redis, stream: keys.events, logger, wanted: () => size() > 0, onStart, onEntries });
+
+  async function onStart(position: string, lost: boolean): Promise<void> {
+    waits.each((listener) => listener('look'));
+    for (const follower of [...logs]) follower.begun(position, lost);
+    const ids = subjects.ids();
+    for (let at = 0; at < ids.length; at += LOOK_PAGE) await tellSubjects(ids.slice(at, at + LOOK_PAGE));
+  }
+
+  async function tellSubjects(ids: readonly string[]): Promise<void> {
+    const found = await readSubjects(store, ids, presentation);
+    for (const id of ids) for (const follower of subjects.of(id)) follower.tell(found.get(id) ?? null);
+  }
+
+  async function onEntries(entries: readonly LogEntry[]): Promise<void> {
+    for (const { subject, fields } of entries) {
+      if (subject === null || !isSettled(fields['status'] ?? '')) continue;
+      for (const listener of waits.of(subject)) listener('settled');
     }
-  }
-
-  /** The place to read on from. Redis may have lost its tail, so an id remembered by us is worth nothing. */
-  async function newestId(): Promise<string> {
-    const [newest] = await redis.xrevrange(stream, '+', '-', 'COUNT', 1);
-    tellAll('look');
-    return newest?.[0] ?? '0-0';
-  }
-
-  async function follow(from: string): Promise<void> {
-    let last = from;
-    while (!stopping.signal.aborted) {
-      const reply = await redis.xread('COUNT', PAGE, 'BLOCK', BLOCK_MS, 'STREAMS', stream, last);
-      for (const [id, fields] of reply?.[0]?.[1] ?? []) {
-        last = id;
-        pass(fields);
-      }
+    const listeners = [...logs];
+    const wanted = entries.filter((entry) => listeners.some((follower) => follower.wants(entry)));
+    const followed = entries.filter(({ subject }) => subject !== null && subjects.of(subject).length > 0);
+    const found = await readSubjects(store, subjectsOf([...wanted, ...followed]), presentation);
+    for (const id of subjectsOf(followed)) {
+      for (const follower of subjects.of(id)) follower.tell(found.get(id) ?? null);
     }
+    const told = toldOf(wanted, found);
+    const reached = entries.at(-1)!.position;
+    for (const follower of listeners) follower.tell(told, reached);
   }
 
-  function pass(fields: readonly string[]): void {
-    let id = '';
-    let status = '';
-    for (let at = 0; at + 1 < fields.length; at += 2) {
-      if (fields[at] === 'id') id = fields[at + 1] as string;
-      else if (fields[at] === 'status') status = fields[at + 1] as string;
-    }
-    if (!isSettled(status)) return;
-    for (const listener of listeners.get(id) ?? []) listener('settled');
-  }
-
-  function tellAll(signal: HubSignal): void {
-    for (const set of [...listeners.values()]) for (const listener of [...set]) listener(signal);
+  /** Whoever comes while nothing is read starts the reading. */
+  function joined(leave: () => void, stop: () => void): () => void {
+    reader.wake();
+    if (stopped) stop();
+    return leave;
   }
 
   return {
-    listen(id, listener) {
-      const set = listeners.get(id) ?? new Set();
-      listeners.set(id, set.add(listener));
-      if (stopping.signal.aborted) listener('stop');
-      return () => {
-        set.delete(listener);
-        if (set.size === 0 && listeners.get(id) === set) listeners.delete(id);
-      };
+    listen: (id, listener) => joined(waits.add(id, listener), () => listener('stop')),
+    follow: (id, follower) => joined(subjects.add(id, follower), () => follower.stop()),
+    followLog(follower) {
+      logs.add(follower);
+      return joined(
+        () => void logs.delete(follower),
+        () => follower.stop(),
+      );
     },
     get size() {
-      let count = 0;
-      for (const set of listeners.values()) count += set.size;
-      return count;
+      return size();
     },
     async stop() {
-      stopping.abort();
-      tellAll('stop');
-      // Ends the blocked XREAD, which nothing else can.
-      redis.disconnect();
-      await reading;
+      stopped = true;
+      waits.each((listener) => listener('stop'));
+      subjects.each((follower) => follower.stop());
+      for (const follower of [...logs]) follower.stop();
+      await reader.stop();
     },
   };
 }
 
-/** Resolves once the connection takes commands. */
-function ready(redis: Redis, signal: AbortSignal): Promise<void> {
-  if (redis.status === 'ready') return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const onReady = (): void => done(resolve);
-    const onAbort = (): void => done(() => reject(new Error('stopped')));
-    const done = (outcome: () => void): void => {
-      redis.off('ready', onReady);
-      signal.removeEventListener('abort', onAbort);
-      outcome();
-    };
-    redis.once('ready', onReady);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
+/** Listeners by the id that they listen to. */
+function createRegistry<Listener>() {
+  const byId = new Map<string, Set<Listener>>();
+  return {
+    add(id: string, listener: Listener): () => void {
+      const set = byId.get(id) ?? new Set();
+      byId.set(id, set.add(listener));
+      return () => {
+        set.delete(listener);
+        if (set.size === 0 && byId.get(id) === set) byId.delete(id);
+      };
+    },
+    /** A copy: whoever is told may leave. */
+    of: (id: string): Listener[] => [...(byId.get(id) ?? [])],
+    ids: (): string[] => [...byId.keys()],
+    each(tell: (listener: Listener) => void): void {
+      for (const set of [...byId.values()]) for (const listener of [...set]) tell(listener);
+    },
+    size(): number {
+      let count = 0;
+      for (const set of byId.values()) count += set.size;
+      return count;
+    },
+  };
 }

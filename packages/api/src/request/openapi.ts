@@ -14,6 +14,7 @@ const REQUEST_HEADERS = {
   'If-None-Match': z.string().meta({ description: 'an ETag; 304 while it is still right' }),
   Range: z.string().meta({ description: '`bytes=0-99`; several ranges at once are answered with the whole' }),
   'If-Range': z.string().meta({ description: 'the ETag of which a part is wanted' }),
+  'Last-Event-ID': z.string().meta({ description: 'the id of the last event seen: the stream goes on after it' }),
 } as const;
 
 const requestId = z.string().meta({ description: 'the id of this request in our logs, or the one you sent' });
@@ -31,6 +32,7 @@ const TITLES: Readonly<Record<number, string>> = {
 const TAGS: Readonly<Record<string, string>> = {
   generations: 'One song asked for, and what became of it',
   models: 'What songs are made with',
+  events: 'What happens, as it happens',
   references: 'Uploaded voices and instrumentals',
   'webhook-endpoints': 'URLs that are told what happens',
   'webhook-secret': 'What signs deliveries to URLs that requests name',
@@ -103,16 +105,19 @@ function answersOf(route: Route): ZodOpenApiResponsesObject {
     responses[status] = {
       description: TITLES[Number(status)] ?? status,
       headers: z.object({ 'X-Request-Id': requestId }),
-      ...(shape === null ? {} : { content: contentOf(shape) }),
+      ...(shape === null ? {} : { content: contentOf(shape, status === '200' && route.alsoStreams === true) }),
     };
   }
   return responses;
 }
 
-function contentOf(shape: NonNullable<Route['answers'][number]>) {
+const EVENTS = { 'text/event-stream': { schema: z.string() } };
+
+function contentOf(shape: NonNullable<Route['answers'][number]>, alsoStreams: boolean) {
+  if (shape === 'events') return EVENTS;
   if (shape === 'html') return { 'text/html': { schema: z.string() } };
   if (shape === 'file') return { '*/*': { schema: z.string() } };
-  if (shape !== 'audio') return { 'application/json': { schema: shape } };
+  if (shape !== 'audio') return { 'application/json': { schema: shape }, ...(alsoStreams ? EVENTS : {}) };
   return { 'audio/mpeg': { schema: z.string() }, 'audio/wav': { schema: z.string() } };
 }
 

@@ -84,11 +84,14 @@ function refuseWhenLate(req: IncomingMessage, ms: number): void {
   req.once('end', done).once('close', done);
 }
 
+/** Connections that may wait to be taken: everybody who listens comes back at once after a restart. */
+const BACKLOG = 4096;
+
 /** Listens and answers the URL; port 0 picks a free one. */
 export async function listen(server: Server, host: string, port: number): Promise<string> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen(port, host, BACKLOG, () => {
       server.off('error', reject);
       resolve();
     });

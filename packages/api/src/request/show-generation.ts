@@ -1,4 +1,5 @@
 import type { Generation } from '@songmill/shared/contract/generation';
+import type { Presentation } from '@songmill/shared/runtime/records/event-body';
 import { presentGeneration } from '@songmill/shared/runtime/records/present';
 import type { GenerationRecord } from '@songmill/shared/runtime/records/types';
 import { waitInfo } from '@songmill/shared/runtime/records/wait-info';
@@ -19,7 +20,8 @@ export function showAccepted(ctx: ApiContext, record: GenerationRecord): Generat
   return presentGeneration(record, { ...presentation(ctx), queue: waits ? SOMEWHERE : null });
 }
 
-function presentation({ settings }: ApiContext) {
+/** What the settings have to do with how records are shown. */
+export function presentation({ settings }: Pick<ApiContext, 'settings'>): Presentation {
   return { publicUrl: settings.PUBLIC_URL ?? null, resultTtlDays: settings.RESULT_TTL_DAYS };
 }
 
