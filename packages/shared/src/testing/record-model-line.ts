@@ -66,8 +66,8 @@ export class ModelLine {
   }
 
   anotherMayProbe(record: ModelRecord): boolean {
-    const inWindow = this.in('window').filter((each) => each.status === 'queued' && !exposed(each));
-    return [...this.in('ready'), ...inWindow].some((each) => each !== record);
+    const free = (each: ModelRecord) => each.status === 'queued' && each.intent === null && !exposed(each);
+    return [...this.in('ready'), ...this.in('window').filter(free)].some((each) => each !== record);
   }
 
   #room(priority: Priority): number {

@@ -85,8 +85,9 @@ local function another_may_probe()
   local in_line = redis.call('ZCARD', root .. 'ready') - (redis.call('ZSCORE', root .. 'ready', g.id) and 1 or 0)
   if in_line > 0 then return true end
   for _, each in ipairs(redis.call('ZRANGE', root .. 'window', 0, 99)) do
-    local f = redis.call('HMGET', root .. 'g:' .. each, 'status', 'unknown', 'policy')
-    if each ~= g.id and f[1] == 'queued' and not exposed(f[2], f[3]) then return true end
+    local f = redis.call('HMGET', root .. 'g:' .. each, 'status', 'unknown', 'policy', 'token')
+    -- One with an open call of an earlier run waits for that call, not for its turn.
+    if each ~= g.id and f[1] == 'queued' and not f[4] and not exposed(f[2], f[3]) then return true end
   end
   return false
 end
