@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { keysOf } from '@songmill/shared/runtime/records/keys';
 import type { AboutWorker } from '@songmill/shared/runtime/records/workers';
 import { connectRedis } from '@songmill/shared/runtime/redis';
+import { mustBeEnded } from '@songmill/shared/testing/leftovers';
 import { startProcess, type TestProcess } from '@songmill/shared/testing/processes';
 import { startRedis, type TestRedisOptions } from '@songmill/shared/testing/redis';
 import { simulatorControl } from '../testing/simulator-control.ts';
@@ -57,6 +59,7 @@ export interface OwnChaosSystem extends ChaosSystem {
 /** Starts everything; resolves when every process listens. */
 export async function openChaosSystem(options: ChaosOptions = {}): Promise<OwnChaosSystem> {
   const data = await mkdtemp(join(tmpdir(), 'sgm-chaos-'));
+  const ended = mustBeEnded(`folder ${data}`, () => rmSync(data, { recursive: true, force: true }));
   await Promise.all(['logs', 'orders'].map((folder) => mkdir(join(data, folder))));
   const redis = await startRedis({ appendfsync: 'always', ...options.redis });
   const mark = randomBytes(12).toString('hex');
@@ -175,6 +178,7 @@ export async function openChaosSystem(options: ChaosOptions = {}): Promise<OwnCh
       await simulator.kill('SIGKILL');
       await redis.stop();
       if (!keepData) await rm(data, { recursive: true, force: true });
+      ended();
     },
   };
 }

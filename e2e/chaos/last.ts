@@ -23,6 +23,7 @@ export interface KeptRun extends About {
   /** Effective faults by row. */
   readonly rows: Readonly<Record<string, number>>;
   readonly figures: Verdict['figures'] | null;
+  readonly billed_again: number;
   readonly failures: readonly string[];
   readonly recovery_ms: { readonly p50: number | null; readonly p99: number | null };
   readonly minutes: number;
@@ -77,6 +78,7 @@ function keptRun(run: MixedRun): Omit<KeptRun, keyof About> {
     effective: effective.length,
     rows,
     figures: run.verdict?.figures ?? null,
+    billed_again: run.billedAgain,
     failures: run.failures,
     recovery_ms: { p50: percentile(run.recoveryMs, 0.5), p99: percentile(run.recoveryMs, 0.99) },
     minutes: (run.tookMs.load + run.tookMs.rest) / 60_000,

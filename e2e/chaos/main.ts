@@ -12,6 +12,14 @@ import { runRows } from './run-rows.ts';
 import { runText } from './run-text.ts';
 import type { RowResult } from './types.ts';
 
+// `exit` ends whatever a run has started.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const) {
+  process.once(signal, () => process.exit(code));
+}
 process.exitCode = await main(process.argv.slice(2));
 
 /** Prints what was killed, lost and paid twice. Answers 1 when anything did not hold, 2 for bad usage. */

@@ -27,6 +27,8 @@ export interface MixedRun {
   readonly verdict: Verdict | null;
   /** Why the run does not pass, as sentences; empty when it does. */
   readonly failures: readonly string[];
+  /** Songs that were billed more than once. */
+  readonly billedAgain: number;
   readonly recoveryMs: readonly number[];
   readonly tookMs: { readonly start: number; readonly load: number; readonly rest: number; readonly check: number };
   /** Where everything of a run that failed is kept; null when it passed. */
@@ -44,6 +46,7 @@ export async function runMixed(options: MixedRunOptions): Promise<MixedRun> {
   let verdict: Verdict | null = null;
   let recoveryMs: readonly number[] = [];
   let effective = 0;
+  let billedAgain = 0;
   const workload = startWorkload(system, view, { seed, jobs, progress: () => effective / options.faults });
   const started = performance.now();
   let loaded = started;
@@ -71,6 +74,7 @@ export async function runMixed(options: MixedRunOptions): Promise<MixedRun> {
     rested = performance.now();
     recoveryMs = recoveryTimes(injected, await view.records());
     await stopProcesses(system, failures);
+    billedAgain = Object.values((await system.sim.ledger()).by_lyrics).filter(({ charges }) => charges > 1).length;
     verdict = await checkRun(leftBy(system));
   } catch (error) {
     failures.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -88,6 +92,7 @@ export async function runMixed(options: MixedRunOptions): Promise<MixedRun> {
     injected,
     verdict,
     failures,
+    billedAgain,
     recoveryMs,
     tookMs: {
       start: started - began,

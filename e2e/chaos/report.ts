@@ -24,6 +24,7 @@ ${table(
     'calls without a record',
     'calls per song',
     'attempts with charge unknown',
+    'billed more than once',
     'recovery p50',
     'recovery p99',
     'minutes',
@@ -32,7 +33,7 @@ ${table(
   runs.map(runCells),
 )}
 
-Calls per song: failures and refusals that the simulated upstream is told to make by itself (about a fifth of the songs) count too. An attempt with charge unknown is a call whose answer never came; it may have been billed, and the record says so. Recovery: from the end of a fault until the songs that it hit had settled or, when it hit none by name, until the next one succeeded.
+Calls per song: failures and refusals that the simulated upstream is told to make by itself (about a fifth of the songs) count too. An attempt with charge unknown is a call whose answer never came; it may have been billed, and the record says so. Songs billed more than once are those whose first, billed call gave no song or lost it with its worker: each call is on record, and no run has more of them than its limit. Recovery: from the end of a fault until the songs that it hit had settled or, when it hit none by name, until the next one succeeded.
 
 ${table(
   ['seed', 'how the songs ended', 'effective faults by row'],
@@ -70,6 +71,7 @@ function runCells(run: KeptRun): string[] {
     String(figures?.calls_without_record ?? '?'),
     figures?.calls_per_generation.toFixed(3) ?? '?',
     String(figures?.attempts_charge_unknown ?? '?'),
+    String(run.billed_again),
     seconds(run.recovery_ms.p50),
     seconds(run.recovery_ms.p99),
     run.minutes.toFixed(1),

@@ -13,6 +13,9 @@ export function runText(run: MixedRun): string {
   const lines = [
     `seed ${run.seed}: ${run.jobs} songs, ${effective} effective faults of ${run.injected.length} injected`,
     `  time: start ${seconds(tookMs.start)}, load ${seconds(tookMs.load)} (${(run.jobs / (tookMs.load / 1000)).toFixed(1)} songs/s), rest ${seconds(tookMs.rest)}, check ${seconds(tookMs.check)}`,
+    `  broken: ${byRow(run)
+      .map(({ row, effective: count }) => `${row} ${count}x`)
+      .join(', ')}`,
     `  recovery: p50 ${recovery(0.5)}, p99 ${recovery(0.99)}`,
     `  longest kinds: ${longestKinds(run).join(', ')}`,
   ];
@@ -22,7 +25,7 @@ export function runText(run: MixedRun): string {
       `  accepted ${figures.accepted}: ${Object.entries(figures.by_status)
         .map(([status, count]) => `${count} ${status}`)
         .join(', ')}`,
-      `  lost ${figures.lost}, published twice ${figures.double_published}, paid calls without a record ${figures.calls_without_record}`,
+      `  lost ${figures.lost}, published twice ${figures.double_published}, calls without a record ${figures.calls_without_record}, billed more than once (on record) ${run.billedAgain}`,
       `  ${figures.ledger_calls} calls, ${figures.ledger_charges} billed, ${figures.calls_per_generation.toFixed(3)} calls per song; attempts with charge unknown ${figures.attempts_charge_unknown}, spares ${figures.spares}`,
     );
   }
@@ -35,14 +38,20 @@ export function runText(run: MixedRun): string {
 }
 
 /** Where the time of the faults went. */
-function longestKinds({ injected }: MixedRun): string[] {
-  const byRow = new Map<string, { ms: number; count: number }>();
-  for (const { row, took_ms: ms } of injected) {
-    const known = byRow.get(row) ?? { ms: 0, count: 0 };
-    byRow.set(row, { ms: known.ms + ms, count: known.count + 1 });
-  }
-  return [...byRow]
-    .toSorted(([, a], [, b]) => b.ms - a.ms)
+function longestKinds(run: MixedRun): string[] {
+  return byRow(run)
+    .toSorted((a, b) => b.ms - a.ms)
     .slice(0, 6)
-    .map(([row, { ms, count }]) => `${row} ${count}x ${(ms / count / 1000).toFixed(1)} s`);
+    .map(({ row, ms, count }) => `${row} ${count}x ${(ms / count / 1000).toFixed(1)} s`);
+}
+
+function byRow({ injected }: MixedRun): { row: string; ms: number; count: number; effective: number }[] {
+  return [...Map.groupBy(injected, ({ row }) => row)]
+    .map(([row, all]) => ({
+      row,
+      ms: all.reduce((sum, { took_ms: ms }) => sum + ms, 0),
+      count: all.length,
+      effective: all.filter((each) => each.effective).length,
+    }))
+    .toSorted((a, b) => a.row.localeCompare(b.row, 'en', { numeric: true }));
 }
