@@ -36,7 +36,8 @@ export interface TestSystem {
   readonly env: Readonly<Record<string, string>>;
   /** A client of one of the API processes. */
   clientOf(api: number, apiKey?: string): Songmill;
-  startWorker(env?: Readonly<Record<string, string>>): Promise<TestProcess>;
+  /** @param main its script, unless it is the shipped one */
+  startWorker(env?: Readonly<Record<string, string>>, main?: string): Promise<TestProcess>;
   startApi(env?: Readonly<Record<string, string>>): Promise<TestProcess>;
   stop(): Promise<void>;
 }
@@ -91,10 +92,10 @@ export async function startSystem(options: SystemOptions = {}): Promise<TestSyst
     apis.push(api);
     return api;
   };
-  const startWorker = async (more: Readonly<Record<string, string>> = {}) => {
+  const startWorker = async (more: Readonly<Record<string, string>> = {}, main = 'packages/worker/dist/main.js') => {
     const worker = await startProcess({
       name: `worker ${workers.length}`,
-      main: 'packages/worker/dist/main.js',
+      main,
       env: { ...env, ...more },
     });
     workers.push(worker);

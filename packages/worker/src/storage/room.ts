@@ -12,8 +12,8 @@ export async function roomForSongs(storage: Storage, spoolDir: string): Promise<
     storage.freeBytes(),
     statfs(spoolDir).then(
       ({ bavail, bsize }) => bavail * bsize,
-      // Where it cannot be asked a song cannot be kept, either.
-      () => 0,
+      // Where it cannot be asked a song cannot be kept, either: less than nothing, since the setting may be 0.
+      () => -1,
     ),
   ]);
   return stored === null ? spool : Math.min(stored, spool);
