@@ -26,11 +26,11 @@ export interface Keys {
   readonly sweep: string;
   /** Why nothing starts for a while, each reason with its end (Unix ms). */
   readonly brakes: string;
+  /** Generations with an open call, by the time it began. */
+  readonly calls: string;
   /** How starts are spaced by the settings, and the slower pace after a refusal. */
   readonly rate: string;
   readonly pace: string;
-  /** Generations with an open call, by the time it began. */
-  readonly calls: string;
   /** Failures in a row of reaching the upstream, and the probe while it is open. */
   readonly breaker: string;
   /** Calls that may run at once over all live workers. */
@@ -76,12 +76,12 @@ export function keysOf(prefix: string): Keys {
     workers: `${root}workers`,
     sweep: `${root}sweep`,
     brakes: `${root}brakes`,
+    calls: `${root}calls`,
     rate: `${root}rate`,
     pace: `${root}pace`,
     breaker: `${root}breaker`,
     slots: `${root}slots`,
     durations: `${root}durations`,
-    calls: `${root}calls`,
     apiKeys: `${root}api-keys`,
     reference: (id) => `${root}r:${id}`,
     references: (project) => `${root}rl:${project}`,
