@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ChaosProcess, ChaosSystem, CrashPoint, Effect, Fault, Random } from '../types.ts';
+import { pick } from '../random.ts';
+import type { ChaosProcess, ChaosSystem, CrashPoint, Effect, Fault } from '../types.ts';
 import {
   between,
+  busyVictim,
   effect,
   lastBeat,
   ledgerFromNow,
@@ -24,10 +26,10 @@ export const killInCall: Fault = {
   weight: 10,
   scope: 'process',
   async inject(system, random) {
-    const victim = victimOf(system.workers, random);
     const ledger = await ledgerFromNow(system);
-    const open = await seenWithin(WORK_MS, async () => (await openCalls(system, victim)).length > 0);
-    if (open === null) return effect(false, `${victim.name} had no call open`);
+    const busy = await busyVictim(system, random, WORK_MS);
+    if (busy === null) return effect(false, 'no call was open');
+    const { victim } = busy;
     await victim.kill('SIGKILL');
     const held = await openCalls(system, victim);
     const [lyrics] = await Promise.all([lyricsOf(system, held), victim.start()]);
@@ -43,22 +45,41 @@ export const killInCall: Fault = {
   },
 };
 
-/** Kills a worker at a point of its next run, and starts it again. */
-async function killAt(
+export interface Killed {
+  readonly victim: ChaosProcess;
+  /** The generation that was at the crash point. */
+  readonly id: string;
+  /** Others whose calls the victim had open. */
+  readonly others: readonly string[];
+}
+
+/** Kills whichever worker comes first to a point of a run, and starts it again; null when none came. */
+export async function killAt(
   system: ChaosSystem,
-  victim: ChaosProcess,
   point: CrashPoint,
-  id?: string,
-): Promise<string | null> {
-  const armed = await victim.crashAt({ point, how: 'kill', ...(id === undefined ? {} : { id }) });
-  const hit = await Promise.race([armed.fired, delay(WORK_MS, null)]);
-  if (hit === null) {
-    await armed.disarm();
-    return null;
-  }
+  { id, limitMs = WORK_MS }: { id?: string; limitMs?: number } = {},
+): Promise<Killed | null> {
+  const order = { point, how: 'kill', ...(id === undefined ? {} : { id }) } as const;
+  const armed = await Promise.all(
+    system.workers
+      .filter((each) => each.process !== null)
+      .map(async (victim) => ({ victim, crash: await victim.crashAt(order) })),
+  );
+  const first = await Promise.race([
+    ...armed.map(async ({ victim, crash }) => {
+      const hit = await crash.fired;
+      return hit === null ? new Promise<null>(() => undefined) : { victim, id: hit };
+    }),
+    delay(limitMs, null),
+  ]);
+  await Promise.all(armed.map(({ crash }) => crash.disarm()));
+  if (first === null) return null;
+  const { victim } = first;
   await seenWithin(WORK_MS, () => victim.process === null);
-  await victim.start();
-  return hit;
+  const others = (await openCalls(system, victim)).filter((each) => each !== first.id);
+  // Two may have come to it at once.
+  await Promise.all(system.workers.map((each) => each.start()));
+  return { ...first, others };
 }
 
 function killedAt(row: string, point: CrashPoint, what: string, weight: number): Fault {
@@ -67,11 +88,14 @@ function killedAt(row: string, point: CrashPoint, what: string, weight: number):
     title: `a worker is killed ${what}`,
     weight,
     scope: 'process',
-    async inject(system, random) {
-      const victim = victimOf(system.workers, random);
-      const hit = await killAt(system, victim, point);
-      if (hit === null) return effect(false, `${victim.name} did not come to ${point}`);
-      return effect(true, `${victim.name} was killed at ${point} of ${hit}`, [hit]);
+    async inject(system) {
+      const killed = await killAt(system, point);
+      if (killed === null) return effect(false, `no worker came to ${point}`);
+      const { victim, id, others } = killed;
+      return effect(true, `${victim.name} was killed at ${point} of ${id} with ${others.length} other calls open`, [
+        id,
+        ...others,
+      ]);
     },
   };
 }
@@ -83,43 +107,21 @@ export const killedAfterCommit = killedAt('W3', 'committed', 'after the commit f
 export const killedAfterPublish = killedAt('W4', 'published', 'after publishing, before the queue move', 6);
 export const killedAfterMove = killedAt('W4', 'settled', 'after the queue move', 4);
 
-/** W5: whoever takes the generation up dies of it, `deaths` times in all. */
-export async function killSameGeneration(
-  system: ChaosSystem,
-  random: Random,
-  { deaths, point = 'intent-written' }: { deaths: number; point?: CrashPoint },
-): Promise<{ id: string; deaths: number } | null> {
-  const victim = victimOf(system.workers, random);
-  const id = await killAt(system, victim, point);
-  if (id === null) return null;
-  let died = 1;
-  while (died < deaths) {
-    const armed = await Promise.all(
-      system.workers
-        .filter((each) => each.process !== null)
-        .map(async (worker) => ({ worker, order: await worker.crashAt({ point, how: 'kill', id }) })),
-    );
-    const hit = await Promise.race([
-      ...armed.map(async ({ worker, order }) => ((await order.fired) === null ? new Promise<null>(() => {}) : worker)),
-      delay(3 * WORK_MS, null),
-    ]);
-    for (const { worker, order } of armed) if (worker !== hit) await order.disarm();
-    if (hit === null) break;
-    died += 1;
-    await seenWithin(WORK_MS, () => hit.process === null);
-    await hit.start();
-  }
-  return { id, deaths: died };
-}
-
+/** W5: whoever takes it up again dies of it as well. */
 export const killedTwice: Fault = {
   row: 'W5',
   title: 'the same generation kills two workers',
   weight: 3,
-  async inject(system, random) {
-    const end = await killSameGeneration(system, random, { deaths: 2 });
-    if (end === null) return effect(false, 'no worker came to write an intent');
-    return effect(end.deaths === 2, `${end.id} ended ${end.deaths} workers`, [end.id]);
+  async inject(system) {
+    const first = await killAt(system, 'intent-written');
+    if (first === null) return effect(false, 'no worker came to write an intent');
+    const { id } = first;
+    const second = await killAt(system, 'intent-written', { id, limitMs: 3 * WORK_MS });
+    return effect(second !== null, `${id} ended ${second === null ? 'one worker' : 'two workers'}`, [
+      id,
+      ...first.others,
+      ...(second?.others ?? []),
+    ]);
   },
 };
 
@@ -129,9 +131,9 @@ export const killSome: Fault = {
   weight: 3,
   async inject(system, random) {
     const count = Math.max(1, Math.round(system.workers.length * 0.3));
-    const open = await seenWithin(WORK_MS, async () => (await system.sim.state()).open_calls > 0);
-    if (open === null) return effect(false, 'no call was open');
-    const victims = new Set<ChaosProcess>();
+    const busy = await busyVictim(system, random, WORK_MS);
+    if (busy === null) return effect(false, 'no call was open');
+    const victims = new Set<ChaosProcess>([busy.victim]);
     while (victims.size < count) victims.add(victimOf(system.workers, random));
     await Promise.all([...victims].map((each) => each.kill('SIGKILL')));
     const held = (await Promise.all([...victims].map((each) => openCalls(system, each)))).flat();
@@ -150,19 +152,23 @@ function stopped(title: string, graceMs: number | null, weight: number): Fault {
     title,
     weight,
     async inject(system, random) {
-      const victim = victimOf(system.workers, random);
       if (graceMs !== null) {
-        // It has to be told its grace when it starts.
-        await victim.stop();
-        await victim.start({ SHUTDOWN_GRACE_MS: String(graceMs) });
+        // They have to be told their grace when they start.
+        for (const each of system.workers) {
+          await each.stop();
+          await each.start({ SHUTDOWN_GRACE_MS: String(graceMs) });
+        }
       }
-      const open = await seenWithin(WORK_MS, async () => (await openCalls(system, victim)).length > 0);
-      if (open === null) return effect(false, `${victim.name} had no call open`);
-      const held = await openCalls(system, victim);
+      const busy = await busyVictim(system, random, WORK_MS);
+      if (busy === null) return effect(false, 'no call was open');
+      const { victim, held } = busy;
       const exit = await victim.stop();
-      await victim.start();
+      for (const each of system.workers) {
+        if (graceMs !== null && each.process !== null) await each.stop();
+        await each.start();
+      }
       return effect(
-        held.length > 0,
+        true,
         `${victim.name} was told to stop with ${held.length} calls open and ended with ${exit.signal ?? exit.code}`,
         held,
       );
@@ -180,10 +186,9 @@ export const freezeWorker: Fault = {
   weight: 3,
   scope: 'process',
   async inject(system, random) {
-    const victim = victimOf(system.workers, random);
-    const open = await seenWithin(WORK_MS, async () => (await openCalls(system, victim)).length > 0);
-    if (open === null) return effect(false, `${victim.name} had no call open`);
-    return freeze(system, victim, Number(system.settings['WORKER_LEASE_MS']) * 1.5 + between(0, 500, random));
+    const busy = await busyVictim(system, random, WORK_MS);
+    if (busy === null) return effect(false, 'no call was open');
+    return freeze(system, busy.victim, Number(system.settings['WORKER_LEASE_MS']) * 1.5 + between(0, 500, random));
   },
 };
 
@@ -213,16 +218,24 @@ export const processorThrows: Fault = {
   weight: 4,
   scope: 'process',
   async inject(system, random) {
-    const victim = victimOf(system.workers, random);
     const points = ['claimed', 'intent-written', 'answered', 'stored', 'committed', 'published', 'settled'] as const;
-    const point = points[Math.floor(random() * points.length)]!;
-    const armed = await victim.crashAt({ point, how: 'throw' });
-    const hit = await Promise.race([armed.fired, delay(WORK_MS, null)]);
-    await armed.disarm();
+    const hit = await throwAt(system, pick(points, random), WORK_MS);
     return effect(
       hit !== null,
-      hit === null ? `${victim.name} did not come to ${point}` : `${victim.name} threw at ${point} of ${hit}`,
+      hit === null ? 'no worker came to the point' : `a worker threw at a point of ${hit}`,
       hit === null ? [] : [hit],
     );
   },
 };
+
+/** Lets whichever worker comes first to a point throw there; the generation's id, or null when none came. */
+export async function throwAt(system: ChaosSystem, point: CrashPoint, limitMs: number): Promise<string | null> {
+  const running = system.workers.filter((each) => each.process !== null);
+  const armed = await Promise.all(running.map((each) => each.crashAt({ point, how: 'throw' })));
+  const hit = await Promise.race([
+    ...armed.map((crash) => crash.fired.then((id) => id ?? new Promise<null>(() => undefined))),
+    delay(limitMs, null),
+  ]);
+  await Promise.all(armed.map((crash) => crash.disarm()));
+  return hit;
+}

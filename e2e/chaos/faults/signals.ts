@@ -40,6 +40,20 @@ export function victimOf(processes: readonly ChaosProcess[], random: Random): Ch
   return pick(running, random);
 }
 
+/** One of those that have calls open; null when none has within the limit. A worker may idle while others are quicker. */
+export async function busyVictim(
+  system: ChaosSystem,
+  random: Random,
+  limitMs: number,
+): Promise<{ readonly victim: ChaosProcess; readonly held: readonly string[] } | null> {
+  return seenWithin(limitMs, async () => {
+    const running = system.workers.filter((each) => each.process !== null);
+    const hands = await Promise.all(running.map(async (victim) => ({ victim, held: await openCalls(system, victim) })));
+    const busy = hands.filter(({ held }) => held.length > 0);
+    return busy.length > 0 ? pick(busy, random) : null;
+  });
+}
+
 export function keysIn(system: ChaosSystem): Keys {
   return keysOf(system.settings['REDIS_PREFIX']!);
 }

@@ -3,6 +3,7 @@ import { pick } from '../random.ts';
 import type { ChaosSystem, Effect, Fault } from '../types.ts';
 import {
   between,
+  busyVictim,
   effect,
   keysIn,
   type LedgerLine,
@@ -10,7 +11,6 @@ import {
   lyricsOf,
   openCalls,
   seenWithin,
-  victimOf,
   withRedis,
 } from './signals.ts';
 
@@ -129,9 +129,9 @@ export const lateFirstAnswer: Fault = {
   title: 'a first answer is read after the same song was bought again',
   weight: 2,
   async inject(system, random) {
-    const victim = victimOf(system.workers, random);
-    const open = await seenWithin(WORK_MS, async () => (await openCalls(system, victim)).length > 0);
-    if (open === null) return effect(false, `${victim.name} had no call open`);
+    const busy = await busyVictim(system, random, WORK_MS);
+    if (busy === null) return effect(false, 'no call was open');
+    const { victim } = busy;
     await victim.kill('SIGSTOP');
     try {
       const held = await openCalls(system, victim);
