@@ -1,7 +1,9 @@
 import { glob, readFile } from 'node:fs/promises';
+import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import * as client from './client.ts';
 import * as errors from './errors.ts';
+import * as webhooks from './webhooks.ts';
 import { generation, json, type ScriptedServer, startScriptedServer } from './testing/scripted-server.ts';
 
 const packageDir = new URL('..', import.meta.url);
@@ -43,15 +45,23 @@ it('the programs of the README run', async () => {
       json(generation('gen_1', 'succeeded'))(response, request);
     }
   };
-  const modules: Record<string, object> = { '@songmill/client/client': client, '@songmill/client/errors': errors };
-  const program = blocks.join('\n').replaceAll(/^import (.*) from '(.*)';$/gm, "const $1 = modules['$2'];");
+  const modules: Record<string, object> = {
+    '@songmill/client/client': client,
+    '@songmill/client/errors': errors,
+    '@songmill/client/webhooks': webhooks,
+  };
+  const program = `${blocks.join('\n')}\nreturn receive;`.replaceAll(
+    /^import (.*) from '(.*)';$/gm,
+    "const $1 = modules['$2'];",
+  );
   const AsyncFunction = (async () => {}).constructor as new (
     ...code: string[]
-  ) => (...given: object[]) => Promise<void>;
+  ) => (...given: object[]) => Promise<(request: Request) => Promise<Response>>;
   const output: unknown[] = [];
-  const env = { SONGMILL_URL: server.url, SONGMILL_API_KEY: 'sgm_test' };
+  const secret = `whsec_${btoa('thirty-two bytes that are secret')}`;
+  const env = { SONGMILL_URL: server.url, SONGMILL_API_KEY: 'sgm_test', WEBHOOK_SECRET: secret };
   const song = new WritableStream();
-  await new AsyncFunction('modules', 'process', 'console', 'file', program)(
+  const receive = await new AsyncFunction('modules', 'process', 'console', 'file', program)(
     modules,
     { env },
     { log: (...words: unknown[]) => output.push(words.join(' ')) },
@@ -66,4 +76,14 @@ it('the programs of the README run', async () => {
       'POST /v1/generations/gen_1/retry',
     ]),
   );
+  const body = JSON.stringify({ type: 'generation.succeeded', data: { id: 'gen_2', result: { audio_url: '/a' } } });
+  const now = new Date();
+  const headers = {
+    ...{ 'webhook-id': 'evt_1', 'webhook-timestamp': String(Math.floor(now.getTime() / 1000)) },
+    'webhook-signature': new Webhook(secret).sign('evt_1', now, body),
+  };
+  const told = (text: string) => receive(new Request('http://localhost/', { method: 'POST', headers, body: text }));
+  expect((await told(body)).status).toBe(204);
+  expect(output).toContain('gen_2 /a');
+  expect((await told(`${body} `)).status).toBe(400);
 });
