@@ -10,7 +10,7 @@ import { startDeliveryRepairs } from './delivery-repairs.ts';
 import { runDelivery } from './run-delivery.ts';
 
 /** Attempts at once in one process. Each is a socket and a few kilobytes, so this is far more than songs. */
-const CONCURRENCY = 100;
+const CONCURRENCY = 200;
 const LOCK_MS = 30_000;
 const STALLED_CHECK_MS = 10_000;
 const AGAIN_MS = 1000;

@@ -8,7 +8,7 @@ import { every, type Loop } from '../queue/every.ts';
 
 const EVERY_MS = 250;
 /** Woken more often than this it waits: under load one look serves many, and when idle it is at once. */
-const AT_MOST_EVERY_MS = 10;
+const AT_MOST_EVERY_MS = 4;
 /** One script takes at most this many, so that it never holds Redis up. */
 const PAGE = 100;
 /** What BullMQ holds over all workers: enough to keep them busy between two looks. */

@@ -30,7 +30,12 @@ export async function readQueues(store: RecordStore): Promise<QueueState[]> {
   const held = holds.filter((hold) => hold !== null);
   return Promise.all(
     QUEUES.map(async (name) => {
-      const line = name === 'generate' ? generations : await lineOfJobs(store, name);
+      const line =
+        name === 'generate'
+          ? generations
+          : name === 'deliver'
+            ? await lineOfDeliveries(store, projects)
+            : await lineOfJobs(store, name);
       const [paused, rate] = await Promise.all([readPause(store, name), readRate(store, name)]);
       return {
         name,
@@ -89,6 +94,24 @@ async function lineOfJobs({ redis, keys }: RecordStore, name: QueueName): Promis
     counts: { scheduled: 0, queued: waiting + prioritized + delayed, processing: active },
     oldestMs: ordinal === undefined ? null : Number(ordinal) / 1000,
   };
+}
+
+/** Deliveries that wait for an attempt, whether their first or a later one; BullMQ has those that are due. */
+async function lineOfDeliveries({ redis, keys }: RecordStore, projects: readonly string[]): Promise<Line> {
+  const pipeline = redis.pipeline().llen(`${keys.root}bull:deliver:active`);
+  for (const project of projects) {
+    const pending = `${keys.root}dl:${project}:pending`;
+    pipeline.zcard(pending).zrange(pending, '0', '0', 'WITHSCORES');
+  }
+  const [active, ...replies] = results(await pipeline.exec()) as [number, ...unknown[]];
+  let pending = 0;
+  let oldestMs: number | null = null;
+  for (const _project of projects) {
+    pending += replies.shift() as number;
+    const [, ordinal] = replies.shift() as string[];
+    if (ordinal !== undefined) oldestMs = Math.min(oldestMs ?? Number.POSITIVE_INFINITY, Number(ordinal) / 1000);
+  }
+  return { counts: { scheduled: 0, queued: Math.max(pending - active, 0), processing: active }, oldestMs };
 }
 
 async function readPause({ redis, keys }: RecordStore, name: QueueName): Promise<QueueState['paused']> {

@@ -4,7 +4,7 @@
 --   line:<target>    deliveries that wait, by when they are due. A target is an endpoint, or the origin of requests' own URLs
 --   owed             targets, by when one of theirs may go out
 --   deliver-window   deliveries that BullMQ has, by when they came there; `flying` in `tg:<target>` says how many are whose
-local PACE = { first = 4, most = 32, doubted = 2, trip = 5 }
+local PACE = { first = 4, most = 64, doubted = 2, trip = 5 }
 -- How many to one target at once: more with each success, few after a failure, one after several in a row.
 local function pace_of(good, bad)
   if bad >= PACE.trip then return 1 end
