@@ -91,16 +91,17 @@ function createTeller(
   }
 
   async function readOn(): Promise<void> {
-    while (!live) {
-      await stream.drained();
-      if (call.res.destroyed || call.res.writableEnded) return;
+    while (!live && (await stream.drained())) {
       missed = false;
       const page = await logAfter(ctx.store, position, PAGE);
       const told = await readTold(
         ctx,
         page.filter((entry) => passes(filters, entry)),
       );
-      for (const each of told) send(each);
+      for (const each of told) {
+        if (!(await stream.drained())) return;
+        send(each);
+      }
       position = page.at(-1)?.position ?? position;
       live = page.length === 0 && !missed;
     }

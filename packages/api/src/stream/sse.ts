@@ -8,8 +8,8 @@ export interface SseStream {
   send(frame: string): void;
   /** True while the caller takes less than is sent. */
   readonly full: boolean;
-  /** Resolves when what was sent has left this process, or the stream has ended. */
-  drained(): Promise<void>;
+  /** Resolves once there is room for more; false when the stream has ended. */
+  drained(): Promise<boolean>;
   end(): void;
   /** Resolves when the stream has ended, whoever ended it. */
   readonly closed: Promise<void>;
@@ -18,9 +18,9 @@ export interface SseStream {
 const PING_MS = 15_000;
 /** A caller that takes nothing for two pings while something waits for it is cut off; it can resume. */
 const MOST_STALLED_PINGS = 2;
-/** Beyond this many bytes nothing more is put into memory for one caller. */
+/** Bytes that wait in memory for one caller: from when on it is told more slowly, and when it is cut off. */
 const FULL_BYTES = 65_536;
-const MOST_BYTES = 1_048_576;
+const MOST_BYTES = 4_194_304;
 
 /**
  * Begins the answer: `retry: 3000`, and a ping every 15 s. A caller that does not read is cut off,
@@ -66,12 +66,14 @@ export function openSse(call: Call, onPing: () => string = () => ''): SseStream 
       return res.writableLength > FULL_BYTES;
     },
     async drained() {
-      if (res.writableLength === 0 || res.destroyed) return;
-      const drain = new Promise<void>((resolve) => {
-        res.once('drain', () => resolve());
-      });
-      // Below the mark of the connection nothing is said when it has drained.
-      if (res.writableNeedDrain) await Promise.race([drain, closed]);
+      if (res.writableNeedDrain) {
+        await new Promise<void>((resolve) => {
+          res.once('drain', resolve);
+          // An answer that has ended drains no more.
+          void closed.then(resolve);
+        });
+      }
+      return !res.destroyed && !res.writableEnded;
     },
     end: () => void res.end(),
     closed,

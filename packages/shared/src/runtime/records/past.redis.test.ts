@@ -3,7 +3,7 @@ import type { Event } from '../../contract/event.ts';
 import { openTestRecords, requestOf, type TestRecords } from '../../testing/records.ts';
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { requires } from '../../testing/requires.ts';
-import { presentEvent } from './event-body.ts';
+import { fieldsOf, presentEvent } from './event-body.ts';
 import { logAfter, logBefore, logEnds, comparePositions } from './event-log.ts';
 import { bareEvent, readSubjects } from './event-subjects.ts';
 import { pastEvents } from './past.ts';
@@ -95,6 +95,25 @@ describe('events of the past', requires('redis-server|valkey-server'), () => {
     expect(atCancel.data).toMatchObject({ attempts: [{ finished_at: null, charge: null }] });
   });
 
+  it('a stream tells what a webhook tells', async () => {
+    const webhook = { url: 'https://hooks.example.org/', events: ['generation.queued', 'generation.canceled'] };
+    const id = await records.accepted({ request: requestOf({ webhook } as object) });
+    await tick();
+    await records.cancel(id);
+    await tick();
+    await records.reopen(id);
+    const { redis, keys } = records.store;
+    const told: Event[] = [];
+    for (const delivery of await redis.zrange(`${keys.root}dg:${id}`, '0', '-1')) {
+      const event = await redis.hgetall(`${keys.root}e:${(await redis.hget(`${keys.root}d:${delivery}`, 'event'))!}`);
+      const about = { type: event['type']!, atMs: Number(event['at']), subject: id };
+      told.push(presentEvent(about, fieldsOf(event['snapshot']!), PRESENTATION));
+    }
+    const subject = (await readSubjects(records.store, [id], PRESENTATION)).get(id)!;
+    expect(told).toHaveLength(3);
+    expect(subject.history.map((event) => subject.body(event))).toEqual(told);
+  });
+
   it('the shared stream is read forward and backward, and each entry leads to its event', async () => {
     expect(await logEnds(records.store)).toBeNull();
     const id = await records.accepted();
@@ -110,7 +129,7 @@ describe('events of the past', requires('redis-server|valkey-server'), () => {
     expect(subject.bodyOf({ ...entries[0]!, sequence: 99 })).toBeNull();
     expect(bareEvent(entries[2]!)).toMatchObject({
       type: 'queue.paused',
-      data: { queue: 'generate', reason: 'lunch' },
+      data: { name: 'generate', reason: 'lunch' },
     });
   });
 });
