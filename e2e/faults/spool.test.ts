@@ -1,4 +1,4 @@
-import { readdir, rename, writeFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, writeFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { giveOrder, ORDERS_FILE } from '../chaos/crash-orders.ts';
@@ -129,6 +129,27 @@ describe('a run that throws', () => {
       expect(await system.sim.ledger()).toMatchObject({ calls: 1, charges: 1 });
     },
   );
+});
+
+describe('a storage that is damaged', () => {
+  it('fault: a commit that cannot be read fails its generation with the reason, without a call and without end', async () => {
+    system = await startSystem({ workers: 0 });
+    const { id } = await system.client.generations.create(song());
+    const folder = join(system.data, 'songs', id.slice(-2), id);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'result.json'), 'not a commit');
+    await system.startWorker();
+    expect(await generate(id)).toMatchObject({
+      status: 'failed',
+      error: { code: 'storage_failed' },
+      attempts_total: 1,
+    });
+    expect((await system.sim.ledger()).calls).toBe(0);
+    await rm(join(folder, 'result.json'));
+    await system.client.generations.retry(id);
+    expect(await generate(id)).toMatchObject({ status: 'succeeded' });
+    expect((await system.sim.ledger()).charges).toBe(1);
+  });
 });
 
 describe('a spool that goes away', () => {

@@ -131,6 +131,13 @@ export const OUTCOME_TABLE = {
     counts: 'both_limits',
     error: 'storage_failed',
   },
+  commit_damaged: {
+    what: 'no call: what storage holds for this generation cannot be read',
+    outcome: 'rejected',
+    charge: 'none',
+    counts: 'ends_run',
+    error: 'storage_failed',
+  },
   song: {
     what: 'a song',
     outcome: 'succeeded',

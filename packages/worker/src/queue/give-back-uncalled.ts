@@ -3,17 +3,20 @@ import type { WorkerContext } from './context.ts';
 import type { Move } from './move.ts';
 
 /**
- * A claim led to no call, because its intent could not be written to the journal: a fault of this worker, which says
- * nothing about the upstream. Nothing was spent; the generation keeps its place in line.
+ * A claim led to no call: for `not_sent` its intent could not be written to the journal, and the generation keeps
+ * its place in line; `commit_damaged` ends its run. Nothing was spent, and the upstream has nothing to do with it.
  */
-export async function giveBackUncalled(context: WorkerContext, id: string, token: string): Promise<Move> {
+export async function giveBackUncalled(
+  context: WorkerContext,
+  { id, token, kind, message }: { id: string; token: string; kind: 'not_sent' | 'commit_damaged'; message: string },
+): Promise<Move> {
   const { settings, records, logger, journal } = context;
   const answer = await releaseGeneration(records, {
     id,
     token,
     worker: context.workerId,
-    kind: 'not_sent',
-    message: 'the worker could not write to its spool, so no call was made',
+    kind,
+    message,
     upstream: null,
     delayMs: 0,
     waitReason: 'storage',

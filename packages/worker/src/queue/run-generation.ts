@@ -22,7 +22,7 @@ const STORAGE_RECHECK_MS = 5000;
  * cannot be written down is tried again, so that no intent of a living worker is ever left open.
  */
 export async function runGeneration(context: WorkerContext, pointer: Pointer): Promise<Move> {
-  const bought = await lookForBought(context, pointer.id);
+  const bought = await lookForBought(context, pointer);
   if (bought) return bought;
   const { stop } = await context.foundations.look();
   if (stop !== null) {
@@ -34,7 +34,10 @@ export async function runGeneration(context: WorkerContext, pointer: Pointer): P
   if ('kind' in claim) return claim;
   const { request, counted } = claim;
   const result = await callUpstream(context, pointer, token, request, claim.modelHasWorked);
-  if (result === null) return insist(context, id, () => giveBackUncalled(context, id, token));
+  if (result === null) {
+    const message = 'the worker could not write to its spool, so no call was made';
+    return insist(context, id, () => giveBackUncalled(context, { id, token, kind: 'not_sent', message }));
+  }
   if (result.kind !== 'song') {
     return insist(context, id, () => giveBack(context, { id, token, counted, model: request.model, result }));
   }
@@ -53,14 +56,28 @@ export async function runGeneration(context: WorkerContext, pointer: Pointer): P
 }
 
 /** While the storage cannot be asked nothing is bought: the whole queue waits, in order, and says why. */
-async function lookForBought(context: WorkerContext, id: string): Promise<Move | null> {
+async function lookForBought(context: WorkerContext, pointer: Pointer): Promise<Move | null> {
+  const { id } = pointer;
   try {
     return await publishBoughtBefore(context, id);
   } catch (error) {
-    if (!(error instanceof StorageError) || (await canStore(context))) throw error;
+    if (!(error instanceof StorageError)) throw error;
+    if (error.code === 'damaged') return failDamaged(context, pointer, error);
+    if (await canStore(context)) throw error;
     context.logger.error({ err: error, generation_id: id }, 'the storage cannot be used; nothing is bought');
     return { kind: 'brake', ms: STORAGE_RECHECK_MS, reason: 'storage', spent: false };
   }
+}
+
+/** It has been bought once already, and looking again would find the same: a person has to put the storage right. */
+async function failDamaged(context: WorkerContext, pointer: Pointer, error: StorageError): Promise<Move> {
+  const { id } = pointer;
+  const token = newToken();
+  const message = `no call was made: ${error.message}; remove or restore its result.json in storage, then retry`;
+  context.logger.error({ err: error, generation_id: id }, 'what storage holds for a generation is damaged');
+  const claim = await insist(context, id, () => claimForCall(context, pointer, token));
+  if ('kind' in claim) return claim;
+  return insist(context, id, () => giveBackUncalled(context, { id, token, kind: 'commit_damaged', message }));
 }
 
 /** Trouble with one song alone must not stop the others. */

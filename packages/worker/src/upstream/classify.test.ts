@@ -31,9 +31,9 @@ const song = success(Buffer.from('a song'));
 describe('a row of the outcome table', () => {
   /**
    * One way to each row that an answer can lead to. `worker_died` is judged by whoever finds the open intent,
-   * `song_lost` by whoever writes the song.
+   * `song_lost` and `commit_damaged` by whoever stores the song.
    */
-  const ways: Record<Exclude<OutcomeKind, 'worker_died' | 'song_lost'>, () => Classified> = {
+  const ways: Record<Exclude<OutcomeKind, 'worker_died' | 'song_lost' | 'commit_damaged'>, () => Classified> = {
     not_sent: () => judged(null, '', { ending: 'not_sent', trouble: 'ECONNREFUSED' }),
     invalid_request: () => judged(200, minimax(2013)),
     content_rejected: () => judged(200, minimax(1026)),
@@ -56,7 +56,9 @@ describe('a row of the outcome table', () => {
   });
 
   it('is never missing from this list', () => {
-    expect([...Object.keys(ways), 'worker_died', 'song_lost'].sort()).toEqual(Object.keys(OUTCOME_TABLE).sort());
+    expect([...Object.keys(ways), 'worker_died', 'song_lost', 'commit_damaged'].sort()).toEqual(
+      Object.keys(OUTCOME_TABLE).sort(),
+    );
   });
 });
 
