@@ -6,6 +6,7 @@ import {
   busyVictim,
   effect,
   lastBeat,
+  type LedgerLine,
   ledgerFromNow,
   lyricsOf,
   openCalls,
@@ -27,7 +28,12 @@ export const killInCall: Fault = {
   scope: 'process',
   async inject(system, random) {
     const ledger = await ledgerFromNow(system);
-    const busy = await busyVictim(system, random, WORK_MS);
+    const busy = await seenWithin(WORK_MS, async () => {
+      const found = await busyVictim(system, random, 0);
+      if (found === null) return null;
+      const lyrics = await lyricsOf(system, found.held);
+      return openIn(await ledger(), lyrics) > 0 ? found : null;
+    });
     if (busy === null) return effect(false, 'no call was open');
     const { victim } = busy;
     await victim.kill('SIGKILL');
@@ -44,6 +50,14 @@ export const killInCall: Fault = {
     );
   },
 };
+
+/** Calls for these words that the simulator works on. */
+function openIn(lines: readonly LedgerLine[], lyrics: ReadonlySet<string>): number {
+  const ended = new Set(lines.filter(({ event }) => event !== 'call').map(({ call }) => call));
+  return lines.filter(
+    ({ event, call, lyrics_sha256 }) => event === 'call' && !ended.has(call) && lyrics.has(lyrics_sha256 ?? ''),
+  ).length;
+}
 
 export interface Killed {
   readonly victim: ChaosProcess;
@@ -74,11 +88,16 @@ export async function killAt(
   ]);
   await Promise.all(armed.map(({ crash }) => crash.disarm()));
   if (first === null) return null;
-  const { victim } = first;
-  await seenWithin(WORK_MS, () => victim.process === null);
-  const others = (await openCalls(system, victim)).filter((each) => each !== first.id);
-  // Two may have come to it at once.
-  await Promise.all(system.workers.map((each) => each.start()));
+  // Two may have come to it at once: all that died count as victims.
+  const died = await Promise.all(
+    armed.map(async ({ victim, crash }) => ((await crash.fired) === null ? [] : [victim])),
+  );
+  const others: string[] = [];
+  for (const victim of died.flat()) {
+    await seenWithin(WORK_MS, () => victim.process === null);
+    others.push(...(await openCalls(system, victim)).filter((each) => each !== first.id));
+  }
+  await Promise.all(died.flat().map((each) => each.start()));
   return { ...first, others };
 }
 
