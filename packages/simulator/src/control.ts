@@ -5,6 +5,7 @@ import { patchConfig } from './config.ts';
 import type { QueuedFault } from './faults/book.ts';
 import { parseFaultOrder } from './faults/grammar.ts';
 import { summarizeLedger } from './ledger/summary.ts';
+import { planSchema } from './receiver/plan.ts';
 import type { Simulation } from './simulation.ts';
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
@@ -67,6 +68,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
     sim.config = sim.startConfig;
     sim.faults.clear();
     sim.accounts.forget();
+    sim.hooks.forget();
     return viewConfig(sim);
   },
   'GET /_sim/state': (sim) => ({
@@ -76,16 +78,28 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   }),
   'GET /_sim/ledger': async (sim, _body, query) => {
     await sim.ledger.settled();
-    const after = z.coerce
-      .number()
-      .int()
-      .min(0)
-      .parse(query.get('after') ?? 0);
-    const summary = await summarizeLedger(sim.ledger.path, after);
+    const summary = await summarizeLedger(sim.ledger.path, afterOf(query));
     return { path: sim.ledger.path, ...sim.calls.view(), ...summary };
   },
   'GET /_sim/requests': (sim) => ({ requests: sim.requests.list() }),
+  'GET /_sim/hooks': (sim, _body, query) => sim.hooks.view(afterOf(query), query.get('path')),
+  'POST /_sim/hooks': (sim, body) => {
+    sim.hooks.plan(planSchema.parse(body));
+    return {};
+  },
+  'DELETE /_sim/hooks': (sim) => {
+    sim.hooks.forget();
+    return {};
+  },
 };
+
+function afterOf(query: URLSearchParams): number {
+  return z.coerce
+    .number()
+    .int()
+    .min(0)
+    .parse(query.get('after') ?? 0);
+}
 
 function toQueuedFault(given: z.infer<typeof queuedFaultSchema>): QueuedFault {
   const asked = typeof given === 'string' ? { fault: given } : given;

@@ -10,6 +10,9 @@ import { handleGeneration } from './generation/handle-generation.ts';
 import { seededRandom } from './latency.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { type OpenCall, OpenCalls } from './open-calls.ts';
+import { handleHook } from './receiver/handle-hook.ts';
+import { HOOKS_PATH } from './receiver/plan.ts';
+import { ReceivedHooks } from './receiver/received-hooks.ts';
 import { RecentRequests } from './recent-requests.ts';
 import { References } from './references.ts';
 import { gatewayReply, send } from './reply.ts';
@@ -74,6 +77,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     requests: new RecentRequests(RECENT_REQUESTS),
     ledger,
     calls: new OpenCalls(),
+    hooks: new ReceivedHooks(),
     random: seededRandom(options.seed),
     files: new Map(),
     onFault:
@@ -114,9 +118,11 @@ function route(sim: Simulation, request: IncomingMessage, response: ServerRespon
     handleControl(sim, request, response).catch(sim.onFault);
     return;
   }
-  sim.calls.run(response, async (call) => {
+  const isHook = path.startsWith(HOOKS_PATH);
+  (isHook ? sim.hooks.calls : sim.calls).run(response, async (call) => {
     try {
-      await handlerOf(request.method ?? 'GET', path)(sim, call, request);
+      if (isHook) await handleHook(sim.hooks, call, request);
+      else await handlerOf(request.method ?? 'GET', path)(sim, call, request);
     } catch (error) {
       response.destroy();
       sim.onFault(error);
@@ -143,7 +149,7 @@ async function listen(server: Server, { host, port }: SimulatorOptions): Promise
 
 async function stop(sim: Simulation, server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  await sim.calls.stop();
+  await Promise.all([sim.calls.stop(), sim.hooks.calls.stop()]);
   server.closeAllConnections();
   await closed;
   await sim.ledger.close();

@@ -5,6 +5,7 @@ import type { FaultBook } from './faults/book.ts';
 import type { Random } from './latency.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { OpenCalls } from './open-calls.ts';
+import type { ReceivedHooks } from './receiver/received-hooks.ts';
 import type { RecentRequests } from './recent-requests.ts';
 import type { References } from './references.ts';
 
@@ -18,6 +19,8 @@ export interface Simulation {
   readonly requests: RecentRequests;
   readonly ledger: Ledger;
   readonly calls: OpenCalls;
+  /** Webhooks it was sent: a receiver beside the upstream, for those who have none yet. */
+  readonly hooks: ReceivedHooks;
   readonly random: Random;
   /** Songs that answers named by URL; they are composed again when fetched. */
   readonly files: Map<string, SongOrder>;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SimulatorConfig } from '../config.ts';
 import type { LedgerSummary } from '../ledger/summary.ts';
+import type { ReceivedHook } from '../receiver/received-hooks.ts';
 import type { RecordedRequest } from '../recent-requests.ts';
 import { GENERATION_PATH, type Simulator, type SimulatorOptions, startSimulator } from '../server.ts';
 
@@ -114,6 +115,8 @@ export function json(seen: Seen): UpstreamBody {
 /** Every member an answer of the control API can have. */
 export interface ControlBody extends LedgerSummary, SimulatorConfig {
   readonly requests: readonly RecordedRequest[];
+  readonly deliveries: readonly ReceivedHook[];
+  readonly received: number;
   readonly faults: readonly Readonly<Record<string, unknown>>[];
   readonly open_calls: number;
   readonly working: number;
