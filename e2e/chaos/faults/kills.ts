@@ -180,19 +180,30 @@ function stopped(title: string, graceMs: number | null, weight: number): Fault {
       }
       const busy = await busyVictim(system, random, WORK_MS);
       if (busy === null) return effect(false, 'no call was open');
-      const { victim, held } = busy;
-      const exit = await victim.stop();
-      for (const each of system.workers) {
-        if (graceMs !== null && each.process !== null) await each.stop();
-        await each.start();
-      }
+      const exit = await busy.victim.stop();
+      const ids = [...busy.held, ...(await openCalls(system, busy.victim))];
+      await busy.victim.start();
+      if (graceMs !== null) ids.push(...(await restartOthers(system, busy.victim)));
       return effect(
         true,
-        `${victim.name} was told to stop with ${held.length} calls open and ended with ${exit.signal ?? exit.code}`,
-        held,
+        `${busy.victim.name} was told to stop with ${busy.held.length} calls open and ended with ${exit.signal ?? exit.code}`,
+        ids,
       );
     },
   };
+}
+
+/** Gives them their usual grace again; returns what they had open. */
+async function restartOthers(system: ChaosSystem, victim: ChaosProcess): Promise<string[]> {
+  const ids: string[] = [];
+  for (const each of system.workers) {
+    if (each === victim || each.process === null) continue;
+    const stopping = each.stop();
+    ids.push(...(await openCalls(system, each)));
+    await stopping;
+    await each.start();
+  }
+  return ids;
 }
 
 export const stopWithGrace = stopped('a worker is told to stop, with time for its calls', null, 5);

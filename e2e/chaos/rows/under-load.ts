@@ -1,3 +1,4 @@
+import { seenWithin } from '../faults/signals.ts';
 import type { Fault, Row } from '../types.ts';
 import { expectOneCall, expectSucceeded, type Song, type SmallRow, type SmallRun, smallRow } from './small-run.ts';
 
@@ -9,6 +10,10 @@ export type MayCost =
   | 'the hit'
   /** Anybody may be hit: the checker's budget alone counts. */
   | 'anybody';
+
+/** A fault that meets nobody at work proves nothing. */
+const LEAST_OPEN = 3;
+const LOAD_MS = 10_000;
 
 /** A row that injects these faults in turn, `times` each, while songs keep coming. */
 export function underLoad(
@@ -27,6 +32,7 @@ export function underLoad(
       const ids = new Set<string>();
       for (let time = 0; time < times; time++) {
         for (const fault of faults) {
+          await seenWithin(LOAD_MS, async () => (await run.system.sim.state()).open_calls >= LEAST_OPEN);
           const hit = (await run.inject(fault)).ids ?? [];
           for (const id of hit) ids.add(id);
           // One generation is hit by one fault: what two cost together is what the mixed run is for.
