@@ -21,7 +21,7 @@ afterEach(async () => {
 const ALL = ['queued', 'processing', 'succeeded', 'failed', 'canceled'].map(
   (status) => `generation.${status}` as const,
 );
-const idOf = ({ headers }: Received) => headers['webhook-id'];
+const idOf = ({ headers }: Received) => String(headers['webhook-id']);
 const eventOf = ({ body }: Received) => JSON.parse(body) as Event;
 
 async function start(options: SystemOptions = {}): Promise<void> {
@@ -101,16 +101,16 @@ describe('webhooks of the whole system', () => {
 
   it('fault: a sender killed before it could write down the answer; another one sends the same bytes under the same id', async () => {
     await start({ workers: 1 });
-    let killed: Promise<void> | null = null;
+    const killed: Promise<void>[] = [];
     receiver.answer((_request, response) => {
       // The first one is received whole, and its sender dies before the answer can count.
-      if (killed === null) killed = system.workers[0]!.kill('SIGKILL').then(() => void response.destroy());
+      if (killed.length === 0) killed.push(system.workers[0]!.kill('SIGKILL').then(() => void response.destroy()));
       else response.writeHead(204).end();
     });
     const webhook = { url: `${receiver.url}/own`, events: ['generation.succeeded' as const] };
     const { id } = await system.client.generations.create(song('', { webhook }));
     const [first] = await receiver.until(1);
-    await killed;
+    await Promise.all(killed);
     await system.startWorker();
     const [, second] = await receiver.until(2);
     await settledDeliveries();

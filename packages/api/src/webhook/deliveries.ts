@@ -12,6 +12,7 @@ import { afterSchema, limitSchema } from '../request/list-query.ts';
 import { noQuery, parseQuery } from '../request/query.ts';
 import { readAction } from '../request/read-action.ts';
 import { findDelivery, forReader, noSuchDelivery } from './find.ts';
+import { operationOf } from './operation.ts';
 
 const idOf = (prefix: 'evt' | 'whe' | 'gen' | 'bat', what: string) =>
   z
@@ -71,8 +72,8 @@ export async function getDelivery(ctx: ApiContext, call: Call): Promise<void> {
 /** `POST /v1/webhook-deliveries/{id}/redeliver`: the same bytes under the same id, now. */
 export async function redeliverDelivery(ctx: ApiContext, call: Call): Promise<void> {
   const { id } = await findDelivery(ctx, call, false);
-  await readAction(call, emptyBodySchema);
-  const outcome = await redeliver(ctx.store, { id });
+  const { body, key } = await readAction(call, emptyBodySchema);
+  const outcome = await redeliver(ctx.store, { id, operation: operationOf(call, key, body) });
   if (outcome === 'missing') throw noSuchDelivery();
   if (outcome === 'disabled') throw new ProblemError('conflict', 'its endpoint is disabled or deleted');
   sendJson(call, 202, await findDelivery(ctx, call, false));

@@ -1,5 +1,4 @@
 import { recoverRequestSchema, rotateRequestSchema } from '@songmill/shared/contract/webhook';
-import { newToken } from '@songmill/shared/runtime/ids';
 import { recoverDeliveries } from '@songmill/shared/runtime/records/deliver-again';
 import { readDelivery } from '@songmill/shared/runtime/records/delivery-list';
 import { oweEvent } from '@songmill/shared/runtime/records/owe';
@@ -11,15 +10,17 @@ import { sendJson } from '../request/answer.ts';
 import { noQuery } from '../request/query.ts';
 import { readAction } from '../request/read-action.ts';
 import { findEndpoint, noSuchEndpoint } from './find.ts';
+import { operationOf } from './operation.ts';
 
 const HOUR_MS = 3_600_000;
 
 /** `POST /v1/webhook-endpoints/{id}/rotate-secret`: the new secret, this once. */
 export async function rotateEndpointSecret(ctx: ApiContext, call: Call): Promise<void> {
   const endpoint = await findEndpoint(ctx, call, false);
-  const { body } = await readAction(call, rotateRequestSchema);
+  const { body, key } = await readAction(call, rotateRequestSchema);
   const owner = { endpoint: endpoint.id, project: endpoint.project };
-  const secret = await rotateSecret(ctx.store, { owner, overlapMs: body.overlap_hours * HOUR_MS });
+  const overlapMs = body.overlap_hours * HOUR_MS;
+  const secret = await rotateSecret(ctx.store, { owner, overlapMs, operation: operationOf(call, key, body) });
   if (secret === null) throw noSuchEndpoint();
   sendJson(call, 200, { ...endpoint, secret });
 }
@@ -27,10 +28,11 @@ export async function rotateEndpointSecret(ctx: ApiContext, call: Call): Promise
 /** `POST /v1/webhook-endpoints/{id}/test`: a `ping`, sent like any other event. */
 export async function testEndpoint(ctx: ApiContext, call: Call): Promise<void> {
   const endpoint = await findEndpoint(ctx, call, false);
-  await readAction(call, emptyBodySchema);
+  const { body, key } = await readAction(call, emptyBodySchema);
   if (!endpoint.enabled) throw new ProblemError('conflict', 'the endpoint is disabled; enable it first');
   const delivery = await oweEvent(ctx.store, {
-    ...{ type: 'ping', subject: endpoint.id, name: newToken(), project: endpoint.project, endpoint: endpoint.id },
+    ...{ type: 'ping', subject: endpoint.id, project: endpoint.project, endpoint: endpoint.id },
+    name: operationOf(call, key, body),
     data: { endpoint_id: endpoint.id },
   });
   const owed = delivery === null ? null : await readDelivery(ctx.store, delivery);
@@ -64,10 +66,12 @@ export async function getWebhookSecret(ctx: ApiContext, call: Call): Promise<voi
 
 /** `POST /v1/webhook-secret/rotate`. */
 export async function rotateWebhookSecret(ctx: ApiContext, call: Call): Promise<void> {
-  const { body } = await readAction(call, rotateRequestSchema);
+  const { body, key } = await readAction(call, rotateRequestSchema);
   const { project } = call.principal;
   // The first one is made before it is rotated, so that whoever was told it may go on with it.
   await readSecret(ctx.store, project);
-  const secret = await rotateSecret(ctx.store, { owner: { project }, overlapMs: body.overlap_hours * HOUR_MS });
+  const overlapMs = body.overlap_hours * HOUR_MS;
+  const operation = operationOf(call, key, body);
+  const secret = await rotateSecret(ctx.store, { owner: { project }, overlapMs, operation });
   sendJson(call, 200, { secret });
 }

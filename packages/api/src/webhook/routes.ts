@@ -72,6 +72,7 @@ const rows: readonly Omit<Route, 'pattern'>[] = [
   {
     ...{ method: 'POST', path: `${ENDPOINT}/rotate-secret`, scope: 'generate', handle: rotateEndpointSecret },
     ...{ name: 'rotateWebhookEndpointSecret', summary: 'A new secret; the old one signs beside it for a time' },
+    headers: ['Idempotency-Key'],
     ...{ json: rotateRequestSchema, bodyOptional: true },
     answers: { 200: endpointSchema },
     problems: ['not_found', 'body_too_large', 'unsupported_media_type'],
@@ -79,6 +80,7 @@ const rows: readonly Omit<Route, 'pattern'>[] = [
   {
     ...{ method: 'POST', path: `${ENDPOINT}/test`, scope: 'generate', handle: testEndpoint },
     ...{ name: 'testWebhookEndpoint', summary: 'Send a ping' },
+    headers: ['Idempotency-Key'],
     ...{ json: emptyBodySchema, bodyOptional: true },
     answers: { 202: deliverySchema },
     problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type'],
@@ -98,6 +100,7 @@ const rows: readonly Omit<Route, 'pattern'>[] = [
   {
     ...{ method: 'POST', path: '/v1/webhook-secret/rotate', scope: 'generate', handle: rotateWebhookSecret },
     ...{ name: 'rotateWebhookSecret', summary: 'A new secret of the project; both sign for a time' },
+    headers: ['Idempotency-Key'],
     ...{ json: rotateRequestSchema, bodyOptional: true },
     answers: { 200: webhookSecretSchema },
     problems: ['body_too_large', 'unsupported_media_type'],
@@ -117,6 +120,7 @@ const rows: readonly Omit<Route, 'pattern'>[] = [
   {
     ...{ method: 'POST', path: `${DELIVERIES}/{id}/redeliver`, scope: 'generate', handle: redeliverDelivery },
     ...{ name: 'redeliverWebhook', summary: 'Send the same bytes under the same id again, now' },
+    headers: ['Idempotency-Key'],
     ...{ json: emptyBodySchema, bodyOptional: true },
     answers: { 202: deliverySchema },
     problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type'],

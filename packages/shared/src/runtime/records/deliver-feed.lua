@@ -20,7 +20,12 @@ local function cancel_all(target)
     if d then end_delivery(d, 'canceled') else redis.call('ZREM', root .. 'line:' .. target, id) end
     room = room - 1
   end
-  if redis.call('EXISTS', root .. 'line:' .. target) == 1 then redis.call('ZADD', root .. 'owed', int(now), target) end
+  look_at(target)
+end
+
+-- One project alone never has more than its share of BullMQ's window.
+local function share_of(project)
+  return PACE.project - tonumber(redis.call('HGET', root .. 'flying', project) or '0')
 end
 
 for _, target in ipairs(redis.call('ZRANGEBYSCORE', root .. 'owed', '-inf', int(now), 'LIMIT', 0, most)) do
@@ -29,19 +34,21 @@ for _, target in ipairs(redis.call('ZRANGEBYSCORE', root .. 'owed', '-inf', int(
   else
     local due = redis.call('ZRANGEBYSCORE', root .. 'line:' .. target, '-inf', int(now), 'LIMIT', 0,
       math.max(math.min(read_target(target).room, room), 0))
+    local full = false
     for _, id in ipairs(due) do
-      redis.call('ZREM', root .. 'line:' .. target, id)
-      local tries = redis.call('HGET', root .. 'd:' .. id, 'tries')
-      if tries then
-        redis.call('ZADD', root .. 'deliver-window', int(now), id)
-        redis.call('HINCRBY', root .. 'tg:' .. target, 'flying', 1)
-        redis.call('PERSIST', root .. 'tg:' .. target)
+      local d = load_delivery(id)
+      if not d then redis.call('ZREM', root .. 'line:' .. target, id)
+      elseif share_of(d.project) <= 0 then full = true
+      else
+        enter_window(d, now)
         room = room - 1
         answer[#answer + 1] = id
-        answer[#answer + 1] = int(tonumber(tries) + 1)
+        answer[#answer + 1] = int(d.tries + 1)
       end
     end
     look_at(target)
+    -- Others go first until some of the project's have ended.
+    if full then redis.call('ZADD', root .. 'owed', int(now + 250), target) end
   end
 end
 return answer

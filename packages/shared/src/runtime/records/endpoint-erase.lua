@@ -24,7 +24,7 @@ redis.call('DEL', key)
 if redis.call('EXISTS', root .. 'line:' .. id) == 1 then
   redis.call('HSET', key, 'enabled', 0)
   redis.call('EXPIRE', key, 86400)
-  redis.call('ZADD', root .. 'owed', int((clock())), id)
+  look_at(id)
 end
 redis.call('SET', done, operation, 'EX', 60)
 return { 'erased' }

@@ -45,10 +45,11 @@ if ARGV[9] == '1' then
   if known[4] ~= '1' then
     redis.call('HSET', key, 'enabled', 1)
     redis.call('HDEL', key, 'disabled_at', 'disabled_reason', 'failing_since')
-    redis.call('DEL', root .. 'tg:' .. id)
+    redis.call('HDEL', root .. 'tg:' .. id, 'good', 'bad', 'until')
+    look_at(id)
   end
 elseif known[4] ~= '0' then
   redis.call('HSET', key, 'enabled', 0, 'disabled_at', int(now), 'disabled_reason', 'by_owner')
-  if redis.call('EXISTS', root .. 'line:' .. id) == 1 then redis.call('ZADD', root .. 'owed', int(now), id) end
+  look_at(id)
 end
 return { 'saved' }

@@ -214,19 +214,50 @@ describe('a target', () => {
       expect(await end('succeeded', 11 * HOUR)).toBeGreaterThan(4);
     }));
 
+  it('of a project with many that are slow leaves room for those of others', () =>
+    withRecords(async (records) => {
+      await endpoint(records, 'whe_1', ['generation.queued'], 'other');
+      for (let n = 0; n < 40; n++) {
+        await endpoint(records, `whe_s${n}`, []);
+        for (let m = 0; m < 4; m++) {
+          await oweEvent(records.store, { ...pingOf(`${n} ${m}`), subject: `whe_s${n}`, endpoint: `whe_s${n}` });
+        }
+      }
+      const all = async (fromMs: number) => {
+        const taken = [];
+        for (let n = 0; n < 4; n++) {
+          const { pointers } = await feedDeliveries(records.store, {
+            most: 100,
+            windowSize: 1000,
+            aheadMs: fromMs + n * 300,
+          });
+          taken.push(...pointers);
+        }
+        return taken;
+      };
+      const slow = await all(0);
+      expect(slow).toHaveLength(100);
+      await records.accepted({ project: 'other' });
+      expect(await all(0)).toHaveLength(1);
+      await endDelivery(records.store, { ...ended, id: slow[0]!.id, number: 1, outcome: 'succeeded' });
+      expect(await all(9000)).toHaveLength(1);
+    }));
+
   it('that is disabled or deleted gets nothing more: what waits is canceled', () =>
     withRecords(async (records) => {
       await endpoint(records, 'whe_1', ['generation.queued']);
-      await wave(records, 150);
+      await wave(records, 151);
+      // One failed and waits for hours.
+      const [waits, ...pointers] = (await feed(records)).pointers;
+      await endDelivery(records.store, { ...ended, id: waits!.id, number: 1, againMs: 9 * HOUR });
       const known = (await readEndpoint(records.store, 'whe_1'))!;
-      const { pointers } = await feed(records);
       await saveEndpoint(records.store, { ...known, secret: null, enabled: false });
       for (let n = 0; n < 3; n++) expect((await feed(records)).pointers).toEqual([]);
       for (const pointer of pointers) {
         expect(await claimDelivery(records.store, { pointer, newSecret: '', aheadMs: 0 })).toBeNull();
       }
       const { redis, keys } = records.store;
-      expect(await redis.zcard(`${keys.root}dl:p:canceled`)).toBe(150);
+      expect(await redis.zcard(`${keys.root}dl:p:canceled`)).toBe(151);
       expect(await redis.zcard(`${keys.root}deliver-window`)).toBe(0);
       expect(await redis.zcard(`${keys.root}owed`)).toBe(0);
     }));

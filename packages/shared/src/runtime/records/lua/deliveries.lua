@@ -4,7 +4,7 @@
 --   line:<target>    deliveries that wait, by when they are due. A target is an endpoint, or the origin of requests' own URLs
 --   owed             targets, by when one of theirs may go out
 --   deliver-window   deliveries that BullMQ has, by when they came there; `flying` in `tg:<target>` says how many are whose
-local PACE = { first = 4, most = 64, doubted = 2, trip = 5 }
+local PACE = { first = 4, most = 64, doubted = 2, trip = 5, project = 100 }
 -- How many to one target at once: more with each success, few after a failure, one after several in a row.
 local function pace_of(good, bad)
   if bad >= PACE.trip then return 1 end
@@ -23,6 +23,11 @@ end
 local function look_at(target)
   local t = read_target(target)
   local first = redis.call('ZRANGE', root .. 'line:' .. target, 0, 0, 'WITHSCORES')
+  if first[1] and redis.call('HGET', root .. 'ep:' .. target, 'enabled') == '0' then
+    -- What waits for a disabled endpoint is canceled now and not when it would have been due.
+    redis.call('ZADD', root .. 'owed', 0, target)
+    return
+  end
   if first[1] and t.room > 0 then
     redis.call('ZADD', root .. 'owed', int(math.max(tonumber(first[2]), t.rest)), target)
     return
@@ -58,10 +63,20 @@ local function mark_delivery(d, status)
   d.status = status
 end
 
+-- `flying` says how many of a target's, and of a project's, BullMQ has.
+local function count_flying(d, change)
+  redis.call('HINCRBY', root .. 'tg:' .. d.target, 'flying', change)
+  redis.call('PERSIST', root .. 'tg:' .. d.target)
+  if redis.call('HINCRBY', root .. 'flying', d.project, change) <= 0 then redis.call('HDEL', root .. 'flying', d.project) end
+end
+
+local function enter_window(d, now)
+  redis.call('ZREM', root .. 'line:' .. d.target, d.id)
+  if redis.call('ZADD', root .. 'deliver-window', int(now), d.id) == 1 then count_flying(d, 1) end
+end
+
 local function leave_window(d)
-  if redis.call('ZREM', root .. 'deliver-window', d.id) == 1 then
-    redis.call('HINCRBY', root .. 'tg:' .. d.target, 'flying', -1)
-  end
+  if redis.call('ZREM', root .. 'deliver-window', d.id) == 1 then count_flying(d, -1) end
 end
 
 local function line_up_delivery(d, due)
@@ -166,7 +181,7 @@ local function own_hook(g, kind)
   local webhook = cjson.decode(request).webhook
   for _, event in ipairs(webhook and webhook.events or {}) do
     if event == kind then
-      local origin = string.match(webhook.url, '^%a+://[^/?]+')
+      local origin = string.match(webhook.url, '^%a+://[^/?]+') or webhook.url
       return { url = webhook.url, target = string.sub(redis.sha1hex(g.project .. ' ' .. origin), 1, 20) }
     end
   end
@@ -186,7 +201,7 @@ local function disable_endpoint(id, key, project, reason, now)
     redis.call('SREM', root .. 'subs::' .. kind, id)
   end
   redis.call('HSET', key, 'enabled', 0, 'disabled_at', int(now), 'disabled_reason', reason)
-  if redis.call('EXISTS', root .. 'line:' .. id) == 1 then redis.call('ZADD', root .. 'owed', int(now), id) end
+  look_at(id)
   announce('endpoint.disabled', 'id', id, 'project', project, 'reason', reason)
   owe({ project = project, type = 'endpoint.disabled', subject = id, name = id .. ' disabled ' .. int(now), key = key }, nil, nil, now)
 end
