@@ -24,7 +24,7 @@ export interface ScheduleOptions {
 /** A run is only worth something when most of what it tried had an effect. */
 export const LEAST_EFFECTIVE = 0.8;
 const LONGEST_FAULT_MS = 60_000;
-const LONGEST_PAUSE_MS = 400;
+const LONGEST_PAUSE_MS = 250;
 
 /**
  * The faults of a seed, endless: first each kind once, shuffled, then by weight. The same seed gives the same kinds,
