@@ -7,6 +7,9 @@ import { Health } from './resources/health.ts';
 import { References } from './resources/references.ts';
 import { Models } from './resources/models.ts';
 import { Queues } from './resources/queues.ts';
+import { WebhookDeliveries } from './resources/webhook-deliveries.ts';
+import { WebhookEndpoints } from './resources/webhook-endpoints.ts';
+import { WebhookSecret } from './resources/webhook-secret.ts';
 import { Workers } from './resources/workers.ts';
 
 export interface SongmillOptions {
@@ -31,6 +34,9 @@ export class Songmill {
   readonly apiKeys: ApiKeys;
   readonly queues: Queues;
   readonly workers: Workers;
+  readonly webhookEndpoints: WebhookEndpoints;
+  readonly webhookDeliveries: WebhookDeliveries;
+  readonly webhookSecret: WebhookSecret;
   readonly health: Health;
   readonly models: Models;
 
@@ -51,6 +57,9 @@ export class Songmill {
     this.apiKeys = new ApiKeys(context);
     this.queues = new Queues(context);
     this.workers = new Workers(context);
+    this.webhookEndpoints = new WebhookEndpoints(context);
+    this.webhookDeliveries = new WebhookDeliveries(context);
+    this.webhookSecret = new WebhookSecret(context);
     this.health = new Health(context);
     this.models = new Models(context);
   }
