@@ -2,6 +2,7 @@ import { type Pause, pause } from './clock.ts';
 import { SongmillError } from './errors.ts';
 import type { ClientContext, FetchLike } from './request.ts';
 import { ApiKeys } from './resources/api-keys.ts';
+import { Events } from './resources/events.ts';
 import { Generations } from './resources/generations.ts';
 import { Health } from './resources/health.ts';
 import { References } from './resources/references.ts';
@@ -30,6 +31,7 @@ export interface SongmillOptions {
 /** A client of one Songmill server. It holds no connection and needs no closing. */
 export class Songmill {
   readonly generations: Generations;
+  readonly events: Events;
   readonly references: References;
   readonly apiKeys: ApiKeys;
   readonly queues: Queues;
@@ -53,6 +55,7 @@ export class Songmill {
       random: Math.random,
     };
     this.generations = new Generations(context);
+    this.events = new Events(context);
     this.references = new References(context);
     this.apiKeys = new ApiKeys(context);
     this.queues = new Queues(context);

@@ -1,8 +1,11 @@
 import type { Generation } from '@songmill/shared/contract/generation';
 import { type Answer, AnswerPromise } from '../answer.ts';
 import { type Downloaded, pour } from '../download.ts';
+import { eventOf, type GenerationEvent, type Streamed } from '../events/event.ts';
+import { follow, type FollowOptions } from '../events/follow.ts';
 import { listPages, type PagePromise } from '../page.ts';
 import { type Call, type CallOptions, type ClientContext, sendForStream, sendJson } from '../request.ts';
+import { isSettled } from '../settled.ts';
 import { untilSettled, type WaitOptions } from '../wait.ts';
 import {
   type AudioOptions,
@@ -97,6 +100,20 @@ export class Generations {
    */
   wait(id: string, options: WaitOptions = {}): Promise<Generation> {
     return untilSettled((hold, call) => this.retrieve(id, { ...call, wait: hold }), this.#context.pause, id, options);
+  }
+
+  /**
+   * Its changes of state until it is settled, the present one first, through lost connections and
+   * restarts. After `lastEventId` it goes on, with each record as it was then; a state may be left out
+   * only when the server no longer keeps it.
+   */
+  async *events(id: string, options: FollowOptions = {}): AsyncGenerator<Streamed<GenerationEvent>, void, undefined> {
+    const path = `${idPath(PATH, id)}/events`;
+    const isLast = ({ event }: { event: string }) => isSettled(event.replace(/^generation\./, ''));
+    for await (const message of follow(this.#context, { path }, options, isLast)) {
+      // After it comes the present state, which is all that a reader of states needs.
+      if (message.event !== 'reset') yield eventOf(message);
+    }
   }
 
   /** Asks for a song and waits until it is settled: `create` and `wait` in one, with one time limit. */
