@@ -116,6 +116,23 @@ describe('events of a project', requires('redis-server|valkey-server'), () => {
       expect((await project.call('/v1/events', { headers: { authorization: 'Bearer no' } })).status).toBe(401);
     });
 
+    it('references and webhook endpoints are told with their records, and secrets with none', async () => {
+      const project = await newProject();
+      const { redis, keys } = fixture.store;
+      const event = (type: string, id: string) =>
+        redis.xadd(keys.events, '*', 'type', type, 'id', id, 'project', project.name);
+      await redis.hset(keys.reference('ref_1'), { project: project.name, status: 'succeeded', voice_id: 'v-1' });
+      await redis.hset(`${keys.root}ep:whe_1`, { project: project.name, url: 'https://a.example', secret: 'whsec_x' });
+      await event('reference.succeeded', 'ref_1');
+      await event('endpoint.disabled', 'whe_1');
+      const { data } = await page(project);
+      expect(data).toMatchObject([
+        { type: 'endpoint.disabled', data: { id: 'whe_1', url: 'https://a.example' } },
+        { type: 'reference.succeeded', data: { id: 'ref_1', voice_id: 'v-1' } },
+      ]);
+      expect(JSON.stringify(data)).not.toContain('whsec_');
+    });
+
     it('what was deleted is told no more', async () => {
       const project = await newProject();
       const id = await project.newGeneration();

@@ -1,15 +1,16 @@
 import type { Event } from '../../contract/event.ts';
 import { type Presentation, presentEvent } from './event-body.ts';
 import { type LogEntry, positionMs } from './event-log.ts';
+import type { Keys } from './keys.ts';
 import { unpackedHash } from './packed.ts';
 import { hashAt, type PastEvent, pastEvents } from './past.ts';
 import type { RecordStore } from './store.ts';
 
-/** A generation or reference that events are about, read once for everybody who is told. */
+/** A generation, reference or webhook endpoint that events are about, read once for everybody who is told. */
 export interface EventSubject {
   readonly id: string;
   readonly project: string;
-  /** Oldest first; empty for references, which keep none. */
+  /** Oldest first; only generations keep one. */
   readonly history: readonly PastEvent[];
   /** One event of a generation's own history, with the record as it was then. */
   body(event: PastEvent): Event;
@@ -26,7 +27,7 @@ export async function readSubjects(
   const subjects = new Map<string, EventSubject>();
   if (ids.length === 0) return subjects;
   const pipeline = redis.pipeline();
-  for (const id of ids) pipeline.hgetall(id.startsWith('ref_') ? keys.reference(id) : keys.generation(id));
+  for (const id of ids) pipeline.hgetall(keyOf(keys, id));
   const replies = (await pipeline.exec()) ?? [];
   for (const [index, [error, reply]] of replies.entries()) {
     if (error) throw error;
@@ -36,6 +37,11 @@ export async function readSubjects(
   return subjects;
 }
 
+function keyOf(keys: Keys, id: string): string {
+  if (id.startsWith('ref_')) return keys.reference(id);
+  return id.startsWith('whe_') ? `${keys.root}ep:${id}` : keys.generation(id);
+}
+
 /** An event that is about no record says all there is in the stream itself. */
 export function bareEvent(entry: LogEntry): Event {
   const { project: _project, ...fields } = entry.fields;
@@ -43,7 +49,7 @@ export function bareEvent(entry: LogEntry): Event {
   return presentEvent(event, fields, { publicUrl: null, resultTtlDays: 0 });
 }
 
-export function subjectOf(id: string, stored: Record<string, string>, presentation: Presentation): EventSubject | null {
+function subjectOf(id: string, stored: Record<string, string>, presentation: Presentation): EventSubject | null {
   const hash = unpackedHash(id, stored);
   const { project } = hash;
   if (project === undefined) return null;
@@ -58,7 +64,7 @@ export function subjectOf(id: string, stored: Record<string, string>, presentati
     return made;
   }
   function bodyOf(entry: LogEntry): Event | null {
-    if (id.startsWith('ref_')) {
+    if (!id.startsWith('gen_')) {
       return presentEvent({ type: entry.type, atMs: positionMs(entry.position), subject: id }, hash, presentation);
     }
     const event = history.find(({ sequence }) => sequence === entry.sequence);
