@@ -121,8 +121,9 @@ describe('events of a project', requires('redis-server|valkey-server'), () => {
       const { redis, keys } = fixture.store;
       const event = (type: string, id: string) =>
         redis.xadd(keys.events, '*', 'type', type, 'id', id, 'project', project.name);
-      await redis.hset(keys.reference('ref_1'), { project: project.name, status: 'succeeded', voice_id: 'v-1' });
-      await redis.hset(`${keys.root}ep:whe_1`, { project: project.name, url: 'https://a.example', secret: 'whsec_x' });
+      const common = { project: project.name, created_at: Date.now() };
+      await redis.hset(keys.reference('ref_1'), { ...common, status: 'succeeded', voice_id: 'v-1' });
+      await redis.hset(`${keys.root}ep:whe_1`, { ...common, url: 'https://a.example', secret: 'whsec_x' });
       await event('reference.succeeded', 'ref_1');
       await event('endpoint.disabled', 'whe_1');
       const { data } = await page(project);
