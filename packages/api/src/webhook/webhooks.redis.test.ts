@@ -134,7 +134,8 @@ describe('deliveries', () => {
       body: JSON.stringify({ ...ASK, webhook: { url: 'https://other.example.com/', events: ['generation.queued'] } }),
       headers: { ...as(shop).headers, 'content-type': 'application/json' },
     });
-    const { id } = await generationOf(ask);
+    const { id, webhook } = await generationOf(ask);
+    expect(webhook).toEqual({ url: 'https://other.example.com/', events: ['generation.queued'] });
     const list = async (query: string, key = shop) =>
       (await send<{ data: WebhookDelivery[] }>('GET', `/v1/webhook-deliveries?${query}`, undefined, key)).body.data;
     const both = await list(`generation_id=${id}`);

@@ -130,6 +130,10 @@ export const generationSchema = z
     priority: z.enum(PRIORITIES),
     run_at: time.nullable(),
     start_by: time.nullable(),
+    webhook: z
+      .object({ url: z.string(), events: z.array(z.string()) })
+      .nullable()
+      .meta({ description: 'the URL of its own that is told' }),
     queue: z
       .object({
         position: z.number().int().nullable(),

@@ -59,6 +59,7 @@ export function presentGeneration(
     priority: record.priority,
     run_at: request.run_at ?? null,
     start_by: request.start_by ?? null,
+    webhook: request.webhook ?? null,
     queue,
     attempts: [...record.attempts],
     attempts_total: record.attemptsTotal,
