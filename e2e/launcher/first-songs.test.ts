@@ -44,6 +44,10 @@ describe('npm start -- --exit', requires('redis-server|valkey-server'), () => {
     expect(output).toContain("billed: 20 calls, for 20 songs; the simulator's ledger says 20");
   });
 
+  it('was told of each by a webhook whose signature verifies', () => {
+    expect(output).toMatch(/^20 webhooks received, all signatures verified$/m);
+  });
+
   it('made a voice and an instrumental, uploaded them, and used their ids', () => {
     const ledger = readFileSync(path.join(home, 'data/ledger.jsonl'), 'utf8').trim().split('\n');
     const uploads = ledger

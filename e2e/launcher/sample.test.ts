@@ -8,6 +8,7 @@ import { load } from './load.ts';
 
 const { runSample } = await load('sample.mjs');
 const { summarise } = await load('sample-summary.mjs');
+const { summariseWebhooks } = await load('sample-webhooks.mjs');
 const { nextCommands } = await load('next-commands.mjs');
 const { readLyricSets, withReferences } = await load('lyric-sets.mjs');
 const { makeReferences } = await load('sample-references.mjs');
@@ -216,5 +217,26 @@ describe('the next commands', () => {
     expect(lines.filter((line) => line.includes('Bearer $(cat data/api-key)'))).toHaveLength(3);
     const body = /-d '(.*)'/.exec(lines.join('\n'))?.[1] ?? '';
     expect(JSON.parse(body)).toMatchObject({ refer_voice: 'vocal-1', lyrics: expect.stringContaining('\n') });
+  });
+});
+
+describe('the webhooks of the sample', () => {
+  const hook = (id: string | null, verdict = 'verified') => ({ webhook_id: id, verdict });
+
+  it('are counted by their ids, as one may come twice', () => {
+    const both = [hook('evt_1'), hook('evt_2'), hook('evt_2')];
+    expect(summariseWebhooks(both, 2)).toEqual({
+      text: '2 webhooks received, all signatures verified',
+      complete: true,
+    });
+    expect(summariseWebhooks(both, 3).text).toBe('2 of 3 webhooks received so far, all signatures verified');
+  });
+
+  it('count only when their signature verifies, and are named otherwise', () => {
+    const odd = [hook('evt_1'), hook('evt_2', 'wrong_signature'), hook(null, 'missing_headers')];
+    expect(summariseWebhooks(odd, 2)).toEqual({
+      text: '1 of 2 webhooks received so far, 2 with a signature that does not verify',
+      complete: false,
+    });
   });
 });

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { load } from './load.ts';
 
-const { apiSettings, readSettings, simulatorSettings, usesRealUpstream, workerSettings } = await load('settings.mjs');
+const { allowsReceiver, apiSettings, readSettings, simulatorSettings, usesRealUpstream, workerSettings } =
+  await load('settings.mjs');
 const { parseStartOptions } = await load('start-options.mjs');
 const { maySpend } = await load('spending.mjs');
 const { restartDelay } = await load('keep-running.mjs');
@@ -38,6 +39,17 @@ describe('the settings of the processes', () => {
     expect(simulator).toMatchObject({ SIMULATOR_PORT: '0' });
     expect(Number(simulator.SIMULATOR_TIME_SCALE)).toBeLessThan(0.1);
     expect(simulatorSettings(settings, simulatorUrl)).toMatchObject({ SIMULATOR_PORT: '5' });
+  });
+
+  it('on the simulator webhooks may go to its receiver, and to nothing else that is not public', () => {
+    for (const of of [apiSettings({}, { redisUrl, port: 1 }), workerSettings({}, { redisUrl, simulatorUrl })]) {
+      expect(of).toMatchObject({ WEBHOOK_ALLOW: '127.0.0.1' });
+    }
+    expect(allowsReceiver({})).toBe(true);
+    for (const own of [{ WEBHOOK_ALLOW: 'hooks.lan' }, { UPSTREAM_API_KEY: 'k' }, { SIMULATOR_HOST: '0.0.0.0' }]) {
+      expect(allowsReceiver(own)).toBe(false);
+      expect(apiSettings(own, { redisUrl, port: 1 })['WEBHOOK_ALLOW']).toBe(own.WEBHOOK_ALLOW);
+    }
   });
 
   it('what is set stays set', () => {

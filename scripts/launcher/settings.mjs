@@ -6,6 +6,7 @@ import { parseEnv } from 'node:util';
 const SIMULATOR_KEY = 'simulator-local-key';
 /** Small enough for twenty songs in a few seconds, large enough to see them come in. */
 const SIMULATOR_TIME_SCALE = '0.01';
+const LOOPBACK = '127.0.0.1';
 
 /** The environment with the lines of `<home>/.env` below it; empty values count as unset, as in the processes. */
 export function readSettings(home, environment) {
@@ -19,6 +20,15 @@ export function readSettings(home, environment) {
 /** Whether songs are made, and paid for, by a real account. */
 export function usesRealUpstream(settings) {
   return settings.UPSTREAM_API_KEY !== undefined || settings.UPSTREAM_API_KEY_FILE !== undefined;
+}
+
+/**
+ * Whether webhooks may go to the simulator's receiver, which only loopback reaches. Not with a list of one's own,
+ * which says where they may go.
+ */
+export function allowsReceiver(settings) {
+  const { WEBHOOK_ALLOW, SIMULATOR_HOST = LOOPBACK } = settings;
+  return !usesRealUpstream(settings) && WEBHOOK_ALLOW === undefined && SIMULATOR_HOST === LOOPBACK;
 }
 
 /** The environment of a process that needs no secret of ours. */
@@ -46,9 +56,10 @@ export function workerSettings(settings, { redisUrl, simulatorUrl }) {
   return { ...simulatorDefaults(settings), ...rest, REDIS_URL: redisUrl, ...upstream };
 }
 
-/** The API computes waiting times from the rate, so both processes get it. */
+/** The API computes waiting times from the rate and judges webhook URLs, so both processes get them. */
 function simulatorDefaults(settings) {
-  return usesRealUpstream(settings) ? {} : { UPSTREAM_RATE_PER_MINUTE: '0' };
+  if (usesRealUpstream(settings)) return {};
+  return { UPSTREAM_RATE_PER_MINUTE: '0', ...(allowsReceiver(settings) ? { WEBHOOK_ALLOW: LOOPBACK } : {}) };
 }
 
 function withoutEmpty(environment) {

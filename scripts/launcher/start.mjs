@@ -12,9 +12,10 @@ import { findRedis } from './redis-binary.mjs';
 import { runSample } from './sample.mjs';
 import { makeReferences } from './sample-references.mjs';
 import { summarise } from './sample-summary.mjs';
+import { openReceiver } from './sample-webhooks.mjs';
 import { describeServices } from './services.mjs';
 import { setUp } from './set-up.mjs';
-import { readSettings, usesRealUpstream } from './settings.mjs';
+import { allowsReceiver, readSettings, usesRealUpstream } from './settings.mjs';
 import { confirm, lastUpstream, maySpend, rememberUpstream } from './spending.mjs';
 import { parseStartOptions, START_HELP } from './start-options.mjs';
 import { startSupervisor } from './supervisor.mjs';
@@ -148,13 +149,16 @@ async function allowLeftovers({ client, yes, asking }) {
 }
 
 /** @returns {Promise<boolean>} whether every song succeeded */
-async function makeSample({ options, report, signal, client, url, inShell, simulatorUrl, from, sets }) {
+async function makeSample({ options, settings, report, signal, client, url, inShell, simulatorUrl, from, sets }) {
   const chargesBefore = await chargesOf(simulatorUrl);
   const { voice, instrumental } = await makeReferences({ client, own: options, report, signal });
-  const voiced = withReferences(sets, { voice, instrumental });
+  const receiver = allowsReceiver(settings) ? await openReceiver({ client, simulatorUrl, signal }) : null;
+  const told = receiver === null ? {} : { webhook: receiver.webhook };
+  const voiced = withReferences(sets, { voice, instrumental }).map((set) => ({ ...set, ...told }));
   const sampled = await runSample({ client, sets: voiced, folder: path.join(options.home, 'songs'), report, signal });
   const ledger = simulatorUrl === null ? null : (await chargesOf(simulatorUrl)) - chargesBefore;
-  for (const line of ['', ...summarise(sampled, { from, ledger }), '']) report.say(line);
+  const webhooks = receiver === null ? [] : [await receiver.summary(sampled.length)];
+  for (const line of ['', ...summarise(sampled, { from, ledger }), ...webhooks, '']) report.say(line);
 
   const folder = path.relative(from, path.join(options.home, 'songs'));
   const generationId = sampled.find(({ file }) => file !== null)?.generation.id ?? null;
