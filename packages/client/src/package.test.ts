@@ -39,6 +39,10 @@ it('the programs of the README run', async () => {
     const { method, path } = request;
     if (path.endsWith('/audio')) {
       response.writeHead(200, { 'content-type': 'audio/mpeg' }).end('song');
+    } else if (path.endsWith('/events')) {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const event = { type: 'generation.succeeded', data: { sequence: 3 } };
+      response.end(`event: ${event.type}\nid: 3\ndata: ${JSON.stringify(event)}\n\n`);
     } else if (path === '/v1/generations' && method === 'GET') {
       json({ data: [generation('gen_1', 'failed')], has_more: false, next_cursor: null })(response, request);
     } else {
@@ -68,6 +72,7 @@ it('the programs of the README run', async () => {
     song,
   );
   expect(output).toContain('gen_1 succeeded');
+  expect(output).toContain('generation.succeeded 3');
   expect(server.received.map(({ method, path }) => `${method} ${path}`)).toEqual(
     expect.arrayContaining([
       'POST /v1/generations',

@@ -1,6 +1,7 @@
 import type { EventType } from '@songmill/shared/contract/event';
-import { eventOf, type ResetEvent, type SongmillEvent, type Streamed } from '../events/event.ts';
+import type { SongmillEvent } from '../event.ts';
 import { follow, type FollowOptions } from '../events/follow.ts';
+import { type ResetEvent, type Streamed, streamedOf } from '../events/streamed.ts';
 import { listPages, type PagePromise } from '../page.ts';
 import { type CallOptions, type ClientContext, sendJson } from '../request.ts';
 
@@ -50,7 +51,7 @@ export class Events {
     options: FollowOptions = {},
   ): AsyncGenerator<Streamed<SongmillEvent | ResetEvent>, void, undefined> {
     const messages = follow(this.#context, { path: PATH, query: queryOf(filters) }, options, () => false);
-    for await (const message of messages) yield eventOf(message);
+    for await (const message of messages) yield streamedOf(message);
   }
 }
 

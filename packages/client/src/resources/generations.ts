@@ -1,8 +1,9 @@
 import type { Generation } from '@songmill/shared/contract/generation';
 import { type Answer, AnswerPromise } from '../answer.ts';
 import { type Downloaded, pour } from '../download.ts';
-import { eventOf, type GenerationEvent, type Streamed } from '../events/event.ts';
+import type { GenerationEvent } from '../event.ts';
 import { follow, type FollowOptions } from '../events/follow.ts';
+import { type Streamed, streamedOf } from '../events/streamed.ts';
 import { listPages, type PagePromise } from '../page.ts';
 import { type Call, type CallOptions, type ClientContext, sendForStream, sendJson } from '../request.ts';
 import { isSettled } from '../settled.ts';
@@ -112,7 +113,7 @@ export class Generations {
     const isLast = ({ event }: { event: string }) => isSettled(event.replace(/^generation\./, ''));
     for await (const message of follow(this.#context, { path }, options, isLast)) {
       // After it comes the present state, which is all that a reader of states needs.
-      if (message.event !== 'reset') yield eventOf(message);
+      if (message.event !== 'reset') yield streamedOf(message);
     }
   }
 
