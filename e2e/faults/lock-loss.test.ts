@@ -100,3 +100,20 @@ describe('a rolling restart under load', () => {
     expect(await system.sim.ledger()).toMatchObject({ calls: 60, charges: 60 });
   });
 });
+
+describe('a stop that nobody answers', () => {
+  it('fault: a worker that is told to stop while Redis is frozen ends all the same, soon after its grace', async () => {
+    system = await startSystem({ env: { SHUTDOWN_GRACE_MS: '1000' } });
+    const { id } = await system.client.generations.create(song('[sim:latency=2500]'));
+    await system.sim.until((state) => state.open_calls === 1);
+    await system.redis.kill('SIGSTOP');
+    const ended = system.workers[0]!.stop();
+    expect(await Promise.race([ended, wait(60_000, 'still there', { ref: false })])).toEqual({ code: 0, signal: null });
+    await system.redis.kill('SIGCONT');
+    await system.startWorker();
+    // The call was broken off: it may have been billed, and it is on record.
+    const settled = await system.client.generations.wait(id, { timeoutMs: 120_000 });
+    expect(settled).toMatchObject({ status: 'succeeded', attempts: [{ charge: 'unknown' }, { charge: 'charged' }] });
+    expect((await system.sim.ledger()).calls).toBe(2);
+  });
+});

@@ -47,10 +47,12 @@ export interface RunningWorker extends Part {
 
 /** After SHUTDOWN_GRACE_MS what is broken off still gets this long to be written down. */
 const WRITE_DOWN_MS = 5000;
+/** Then nothing that is paid for is in hand any more, and what still waits for Redis is not worth waiting for. */
+const LEAVE_MS = 8000;
 
 /**
  * Starts one worker process. Resolves when it takes work; waits for Redis as long as that takes.
- * `stop` takes nothing new, lets paid calls finish for SHUTDOWN_GRACE_MS, then leaves.
+ * `stop` takes nothing new, lets paid calls finish for SHUTDOWN_GRACE_MS, then leaves, also when nobody answers.
  *
  * @throws ConfigError when Redis is set up so that it could lose what was accepted
  */
@@ -116,13 +118,18 @@ export async function startWorker({ settings, logger, readKey, crashPoint }: Wor
 
   let stopped: Promise<void> | null = null;
   const stop = async () => {
-    await stopAll([feeder, schedule, repairs]);
+    // Not waited for yet: a loop that waits for Redis must not keep paid calls from their grace.
+    const loops = stopAll([feeder, schedule, repairs]);
     await drain([watchdog, uploads], settings.SHUTDOWN_GRACE_MS, giveUp);
-    // Last, so that what ended just now is told, too.
-    await deliveries.drain();
-    await adoption.stop();
-    await stopAll([watchdog, uploads, deliveries, heartbeat, health, foundations, upstream, journal, storage]);
-    await queue.close();
+    const leave = async () => {
+      await loops;
+      // Last, so that what ended just now is told, too.
+      await deliveries.drain();
+      await adoption.stop();
+      await stopAll([watchdog, uploads, deliveries, heartbeat, health, foundations, upstream, journal, storage]);
+      await queue.close();
+    };
+    if (!(await within(LEAVE_MS, leave()))) log.error('Redis or storage did not let go in time; leaving all the same');
     redis.disconnect();
   };
   return {
@@ -146,6 +153,17 @@ async function safeRedis(records: RecordStore): Promise<void> {
   } catch (error) {
     records.redis.disconnect();
     throw error;
+  }
+}
+
+/** False when it took longer, in which case nobody waits for it any more. @throws what it throws in time */
+async function within(ms: number, work: Promise<void>): Promise<boolean> {
+  const timer = new AbortController();
+  const late = wait(ms, false, { signal: timer.signal }).catch(() => false);
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    timer.abort();
   }
 }
 

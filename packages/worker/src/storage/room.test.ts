@@ -24,5 +24,5 @@ it('the room for songs is the smaller one of storage and spool, and none where t
   const withRoom = (free: number | null) => ({ freeBytes: async () => free }) as unknown as Storage;
   expect(await roomForSongs(withRoom(7), tmpdir())).toBe(7);
   expect(await roomForSongs(withRoom(null), tmpdir())).toBeGreaterThan(7);
-  expect(await roomForSongs(withRoom(7), `${tmpdir()}/not-there`)).toBe(0);
+  expect(await roomForSongs(withRoom(7), `${tmpdir()}/not-there`)).toBeLessThan(0);
 });
