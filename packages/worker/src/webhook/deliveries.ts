@@ -36,6 +36,9 @@ export async function startDeliveries(context: Needs, aheadMs: () => number = ()
   const connection = connectRedis(settings.REDIS_URL, 'worker', onError);
   const queue = openQueue('deliver', records.redis, settings.REDIS_PREFIX);
   queue.on('error', onError);
+  if (settings.WEBHOOK_ALLOW_PRIVATE) {
+    logger.warn('WEBHOOK_ALLOW_PRIVATE is on: whoever has a key can reach private addresses; for development only');
+  }
   const guard = openGuardedDispatcher({
     policy: webhookPolicy(settings),
     connectTimeoutMs: settings.WEBHOOK_TIMEOUT_MS,

@@ -294,6 +294,16 @@ const SITUATIONS: readonly Situation[] = [
   { script: 'accept', title: 'with what it owes', run: owed },
   { script: 'cancel', title: 'with what it owes', before: owed, run: (records) => records.cancel(G, 'op') },
   {
+    script: 'publish',
+    title: 'with what it owes',
+    before: async (records) => {
+      await endpoint(records, 'whe_1', ['generation.succeeded']);
+      await records.accepted({ id: G });
+      await records.claimed(G, { token: 't1' });
+    },
+    run: (records) => records.publish(G, 't1'),
+  },
+  {
     script: 'deliver-claim',
     title: 'an attempt',
     before: fed,
