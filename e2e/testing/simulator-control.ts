@@ -11,6 +11,8 @@ export interface SimulatorControl {
   ledger(): Promise<LedgerSummary>;
   state(): Promise<{ open_calls: number; max_concurrency_seen: number; queued_faults: number }>;
   requests(): Promise<{ lyrics_base64: string }[]>;
+  /** Webhooks that its receiver got on a path, oldest first. */
+  hooks(path: string): Promise<{ body: string; headers: Record<string, string>; verdict: string }[]>;
   config(change: object): Promise<void>;
   /** The configuration as it is now. */
   configuration(): Promise<{ readonly time_scale: number; readonly latency: object }>;
@@ -37,6 +39,10 @@ export function simulatorControl(url: string): SimulatorControl {
     ledger: () => send('ledger'),
     state: () => send('state'),
     requests: async () => (await send<{ requests: { lyrics_base64: string }[] }>('requests')).requests,
+    hooks: async (path) => {
+      const query = new URLSearchParams({ path }).toString();
+      return (await send<{ deliveries: Awaited<ReturnType<SimulatorControl['hooks']>> }>(`hooks?${query}`)).deliveries;
+    },
     async config(change) {
       await send('config', change);
     },
