@@ -35,7 +35,8 @@ export async function quiesce(system: OwnChaosSystem, view: RedisView, { limitMs
 
 /** Folders of dead workers that nobody has taken over yet. */
 async function orphanSpools(system: OwnChaosSystem, view: RedisView): Promise<string[]> {
-  const names = await readdir(system.settings['SPOOL_DIR']!);
+  const entries = await readdir(system.settings['SPOOL_DIR']!, { withFileTypes: true });
+  const names = entries.filter((each) => each.isDirectory()).map(({ name }) => name);
   const live = await view.liveWorkers();
   const orphans = names.filter((name) => !live.has(name));
   return orphans.length === 0 ? [] : [`${orphans.length} spools of dead workers (${orphans[0]})`];

@@ -3,6 +3,7 @@ import { jobOf, redisMayForget } from './evidence.ts';
 import { matchPairs } from './match.ts';
 import type { LedgerCall } from './read/ledger.ts';
 import type { AttemptSeen } from './read/record.ts';
+import { NOTED_WITHOUT_RECORD } from './read/spool.ts';
 
 /** An attempt on record, with whose it is. */
 export interface Booked extends AttemptSeen {
@@ -128,9 +129,11 @@ export function forgottenIntents({ redis, spool }: Evidence): { id: string; toke
   for (const record of redis.records.values()) for (const each of record.attempts) known.add(each.token ?? '');
   const forgotten = new Map<string, { id: string; token: string; atMs: number }>();
   for (const folder of spool) {
-    for (const { token, id, at } of folder.lines) {
-      // The first line of an attempt is its intent; it may move to another worker's journal later.
-      const atMs = Math.min(Date.parse(at), forgotten.get(token)?.atMs ?? Number.POSITIVE_INFINITY);
+    for (const { token, id, at, event } of folder.lines) {
+      // The first line of an attempt is its intent; it may move to another worker's journal later. When only the end
+      // of a call was noted, nobody knows when it began.
+      const begunMs = event === NOTED_WITHOUT_RECORD ? 0 : Date.parse(at);
+      const atMs = Math.min(begunMs, forgotten.get(token)?.atMs ?? Number.POSITIVE_INFINITY);
       if (token && !known.has(token) && !redis.erased.has(id)) forgotten.set(token, { id, token, atMs });
     }
   }

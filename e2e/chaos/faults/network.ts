@@ -112,7 +112,6 @@ export const WORKER_SCRIPTS = [
   'due',
   'repair',
   'retain',
-  'uncount',
   'answered',
 ] as const;
 export const API_SCRIPTS = ['accept', 'cancel', 'reopen'] as const;
@@ -123,8 +122,10 @@ export async function loseReplies(
   script: string,
   { count = 1, limitMs = WORK_MS }: { count?: number; limitMs?: number } = {},
 ): Promise<number> {
-  const sha = createHash('sha1').update(loadScript(script).lua).digest('hex');
-  const dropped = victim.proxy.dropReplies(count, sha);
+  // A connection sends the whole text at first, and its digest from then on.
+  const { lua } = loadScript(script);
+  const named = [createHash('sha1').update(lua).digest('hex'), lua.slice(0, lua.indexOf('\n', 6))];
+  const dropped = victim.proxy.dropReplies(count, (request) => named.some((name) => request.includes(name)));
   const lost = await Promise.race([dropped, delay(limitMs, null)]);
   if (lost !== null) return lost;
   await victim.proxy.heal();

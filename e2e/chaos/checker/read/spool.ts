@@ -23,11 +23,19 @@ export interface SpoolFolder {
 }
 
 const JOURNAL = 'journal.jsonl';
+/** Beside the folders: calls whose generation had no record any more when they ended. */
+const WITHOUT_RECORD = 'calls-without-record.jsonl';
+/** What such a line is in `JournalLine.event`; its time is the end of the call. */
+export const NOTED_WITHOUT_RECORD = 'without-record';
 
 /** The spool of every worker of the run, dead and alive. */
 export async function readSpool(root: string, scan: SecretScan): Promise<SpoolFolder[]> {
   const folders: SpoolFolder[] = [];
   for (const name of await namesIn(root)) {
+    if (name === WITHOUT_RECORD) {
+      folders.push(await readWithoutRecord(join(root, name), scan));
+      continue;
+    }
     const folder = join(root, name);
     const names = await namesIn(folder);
     const lines = await allJsonLines<JournalLine>(join(folder, JOURNAL));
@@ -42,4 +50,16 @@ export async function readSpool(root: string, scan: SecretScan): Promise<SpoolFo
     folders.push({ name, lines, open, files: names.filter((each) => each !== JOURNAL), bytes });
   }
   return folders;
+}
+
+async function readWithoutRecord(path: string, scan: SecretScan): Promise<SpoolFolder> {
+  await scan.lookInFile(WITHOUT_RECORD, path);
+  const lines = await allJsonLines<Omit<JournalLine, 'event'>>(path);
+  return {
+    name: WITHOUT_RECORD,
+    lines: lines.map((line) => ({ ...line, event: NOTED_WITHOUT_RECORD })),
+    open: new Map(),
+    files: [],
+    bytes: (await stat(path)).size,
+  };
 }
