@@ -12,6 +12,8 @@ import { startProcess, type TestProcess } from '@songmill/shared/testing/process
 import { startRedis, type TestRedisOptions } from '@songmill/shared/testing/redis';
 import { simulatorControl } from '../testing/simulator-control.ts';
 import { type OwnProcess, prepareProcess, type UnaskedEnd } from './chaos-process.ts';
+import { type OwnReceiver, startReceiver } from './receiver.ts';
+import { tellReceiver } from './told.ts';
 import type { ChaosSystem } from './types.ts';
 
 const API_MAIN = 'packages/api/dist/main.js';
@@ -30,6 +32,9 @@ const SHRUNKEN: Readonly<Record<string, string>> = {
   ACCOUNT_PROBE_MS: '300',
   STORAGE_MIN_FREE_BYTES: '0',
   LOG_LEVEL: 'info',
+  WEBHOOK_ALLOW: '127.0.0.1/32',
+  WEBHOOK_TIMEOUT_MS: '1000',
+  WEBHOOK_SCHEDULE_MS: Array(50).fill(60).join(','),
 };
 
 const WORKER_ID_MS = 2000;
@@ -44,10 +49,13 @@ export interface ChaosOptions {
   readonly timeScale?: number;
   /** About this many bytes a song. */
   readonly songBytes?: number;
+  /** Whether an endpoint is told how every generation ends; it is unless this is false. */
+  readonly told?: boolean;
 }
 
 /** What the suite knows of its own system beyond what faults may touch. */
 export interface OwnChaosSystem extends ChaosSystem {
+  readonly receiver: OwnReceiver;
   readonly apis: readonly OwnProcess[];
   readonly workers: readonly OwnProcess[];
   readonly apiKey: string;
@@ -96,6 +104,7 @@ export async function openChaosSystem(options: ChaosOptions = {}): Promise<OwnCh
     ...options.env,
   };
   const keys = keysOf(settings['REDIS_PREFIX']!);
+  const receiver = await startReceiver(join(data, 'deliveries.jsonl'));
   const apis: OwnProcess[] = [];
   const workers: OwnProcess[] = [];
   const gone: OwnProcess[] = [];
@@ -147,9 +156,10 @@ export async function openChaosSystem(options: ChaosOptions = {}): Promise<OwnCh
   for (let i = 0; i < (options.apis ?? 2); i++) await addApi();
   await Promise.all(Array.from({ length: options.workers ?? 2 }, () => addWorker()));
 
-  return {
+  const system: OwnChaosSystem = {
     redis,
     sim,
+    receiver,
     apis,
     workers,
     data,
@@ -177,8 +187,11 @@ export async function openChaosSystem(options: ChaosOptions = {}): Promise<OwnCh
       await Promise.all([...apis, ...workers].map((each) => each.remove()));
       await simulator.kill('SIGKILL');
       await redis.stop();
+      await receiver.stop();
       if (!keepData) await rm(data, { recursive: true, force: true });
       ended();
     },
   };
+  if (options.told ?? true) await tellReceiver(system);
+  return system;
 }

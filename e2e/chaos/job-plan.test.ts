@@ -19,7 +19,7 @@ describe('the songs of a seed', () => {
     }
   });
 
-  it('are of every kind: plain, broken, canceled, posted twice, held for review', () => {
+  it('are of every kind: plain, broken, canceled, posted twice, held for review, told to a URL of their own', () => {
     const all = plans(2);
     const share = (is: (plan: (typeof all)[number]) => boolean) => all.filter(is).length / all.length;
     expect(share(({ body }) => !body.lyrics.includes('[sim:'))).toBeGreaterThan(0.7);
@@ -27,5 +27,6 @@ describe('the songs of a seed', () => {
     expect(share(({ twice }) => twice)).toBeGreaterThan(0.03);
     expect(share(({ body }) => body['on_unknown_charge'] === 'hold')).toBeGreaterThan(0.1);
     expect(share(({ body }) => body['run_at'] !== undefined)).toBeGreaterThan(0.02);
+    expect(share(({ told }) => told !== null)).toBeGreaterThan(0.3);
   });
 });

@@ -1,3 +1,4 @@
+import { GENERATION_EVENTS, SETTLED_GENERATION_EVENTS } from '@songmill/shared/contract/event';
 import type { Random } from './types.ts';
 import { pick, pickByWeight, randomOf } from './random.ts';
 
@@ -18,6 +19,8 @@ export interface JobPlan {
   readonly retry: boolean;
   /** What a person decides when it needs review, the first time and later. */
   readonly resolve: readonly ('retry' | 'fail')[];
+  /** Events that a URL of its own is told, if it has one. */
+  readonly told: readonly `generation.${string}`[] | null;
 }
 
 /** What the upstream does to a song by itself, beside the faults: most are plain. `$` stands for the job. */
@@ -76,6 +79,7 @@ export function planJob(seed: number, number: number, now: Date): JobPlan {
     download: chance(0.06),
     retry: chance(0.6),
     resolve: [chance(0.7) ? 'retry' : 'fail', 'fail'],
+    told: chance(0.4) ? (chance(0.5) ? GENERATION_EVENTS : SETTLED_GENERATION_EVENTS) : null,
   };
 }
 

@@ -60,6 +60,9 @@ export function viewRedis(system: OwnChaosSystem): RedisView {
         ['aside', `${keys.root}aside`],
         ['jobs waiting', keys.bull('prioritized')],
         ['jobs delayed', keys.bull('delayed')],
+        ['webhooks pending', `${keys.root}dl:${project}:pending`],
+        ['webhooks in the window', `${keys.root}deliver-window`],
+        ['receivers of webhooks owed', `${keys.root}owed`],
       ];
       const lists: [string, string][] = [
         ['jobs in wait', keys.bull('wait')],

@@ -97,9 +97,9 @@ function grouped<T extends { readonly at: string; readonly commit: string }>(
   ]);
 }
 
-/** W, A, R, U, S, C, D as in the matrix, then the rest. */
+/** W, A, R, U, S, H, C, D as in the matrix, then the rest. */
 function inOrder({ row }: KeptRow): number {
-  const family = 'WARUSCDX'.indexOf(row[0] ?? '');
+  const family = 'WARUSHCDX'.indexOf(row[0] ?? '');
   return (family < 0 ? 100 : family) * 100 + Number(row.slice(1));
 }
 

@@ -49,10 +49,52 @@ export interface ChaosProcess {
   crashAt(order: CrashOrder): Promise<ArmedCrash>;
 }
 
+/**
+ * How the receiver of webhooks answers: `well` 204, `refuse` 500, `redirect` 307 to a place of its own, `gone` 410,
+ * `silent` not at all, `reset` by breaking the connection, `half` a 200 that breaks off, `lose` a 204 that never
+ * gets back.
+ */
+export type Manner = 'well' | 'refuse' | 'redirect' | 'gone' | 'silent' | 'reset' | 'half' | 'lose';
+
+/** A line of `deliveries.jsonl` in the data folder: one request that the receiver of webhooks got whole. */
+export interface DeliveryLine {
+  /** ISO time at which it came. */
+  readonly at: string;
+  readonly url: string;
+  readonly webhook_id: string;
+  /** Of the body's bytes. */
+  readonly sha256: string;
+  /** Whether `standardwebhooks` takes its signature and time. */
+  readonly verified: boolean;
+  readonly type: string;
+  /** `timestamp` of the body: when it happened. */
+  readonly event_at: string;
+  /** `id` and `sequence` of the body's `data`, where it has them. */
+  readonly subject: string | null;
+  readonly sequence: number | null;
+  readonly manner: Manner;
+  /** What the receiver said, or began to say; null: nothing. */
+  readonly answered: number | null;
+  /** Whether it could say all of it. */
+  readonly whole: boolean;
+}
+
+/** An HTTP server that every webhook of a run goes to. */
+export interface WebhookReceiver {
+  /** Its origin. */
+  readonly url: string;
+  /** What it got so far, as noted. */
+  readonly lines: readonly DeliveryLine[];
+  /** How it answers from here on, by path. */
+  answer(how: (path: string) => Manner): void;
+  answerWell(): void;
+}
+
 /** The system under test: built processes, each behind a proxy; Redis; the simulator with its ledger. */
 export interface ChaosSystem {
   readonly redis: TestRedis;
   readonly sim: SimulatorControl;
+  readonly receiver: WebhookReceiver;
   readonly apis: readonly ChaosProcess[];
   readonly workers: readonly ChaosProcess[];
   /** Folder of `songs/`, `spool/`, `ledger.jsonl`, `history.jsonl` and the processes' `logs/`. */
@@ -206,5 +248,8 @@ export interface Verdict {
     readonly attempts_charge_unknown: number;
     readonly spares: number;
     readonly calls_per_generation: number;
+    /** Events that somebody asked to be told of, one for each URL, and how often they were sent in all. */
+    readonly webhooks_asked_for: number;
+    readonly webhooks_received: number;
   };
 }

@@ -64,6 +64,11 @@ export function startWorkload(system: OwnChaosSystem, view: RedisView, options: 
     return posted < options.jobs * options.progress() + AHEAD || unsettled < LEAST_UNSETTLED;
   }
 
+  function bodyOf(plan: JobPlan): object {
+    const url = `${system.receiver.url}/own`;
+    return plan.told === null ? plan.body : { ...plan.body, webhook: { url, events: plan.told } };
+  }
+
   async function post(plan: JobPlan): Promise<void> {
     const random = randomOf(seed, 'client', plan.number);
     const asked = {
@@ -72,7 +77,7 @@ export function startWorkload(system: OwnChaosSystem, view: RedisView, options: 
       method: 'POST' as const,
       path: '/v1/generations',
       key: plan.idempotencyKey,
-      body: plan.body,
+      body: bodyOf(plan),
     };
     const answers = await Promise.all(
       Array.from({ length: plan.twice ? 2 : 1 }, () => askUntilKnown(system, asked, random, over)),

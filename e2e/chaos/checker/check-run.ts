@@ -9,13 +9,15 @@ import { oneResult, publishedTwice } from './invariants/one-result.ts';
 import { recount } from './invariants/recount.ts';
 import { secrets } from './invariants/secrets.ts';
 import { lostIds, settled } from './invariants/settled.ts';
+import { askedFor, told } from './invariants/told.ts';
 
-/** In the order of their numbers. I5 (webhooks: one id per event, each delivered) has its place after I4. */
+/** In the order of their numbers. */
 const INVARIANTS: readonly Invariant[] = [
   settled, // I1
   oneResult, // I2
   budget, // I3
   accounted, // I4
+  told, // I5
   recount, // I6
   files, // I7
   bounded, // I8
@@ -52,6 +54,8 @@ function figuresOf(evidence: Evidence): Verdict['figures'] {
     attempts_charge_unknown: attempts.filter(({ charge }) => charge === 'unknown').length,
     spares: records.reduce((sum, { attempts: all, song }) => sum + sparesOf(all, song?.token ?? null), 0),
     calls_per_generation: generations === 0 ? 0 : taken / generations,
+    webhooks_asked_for: askedFor(evidence).length,
+    webhooks_received: evidence.deliveries.length,
   };
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { FaultLine, RunLeft, Sample, Violation } from '../types.ts';
+import type { DeliveryLine, FaultLine, RunLeft, Sample, Violation } from '../types.ts';
 import { type History, jobIn, readHistory } from './read/history.ts';
 import { allJsonLines } from './read/json-lines.ts';
 import { type LedgerCall, readCalls } from './read/ledger.ts';
@@ -20,6 +20,8 @@ export interface Evidence {
   /** Null when the harness noted none, which says nothing about whether there were any. */
   readonly faults: readonly FaultLine[] | null;
   readonly samples: readonly Sample[];
+  /** What the receiver of webhooks got. */
+  readonly deliveries: readonly DeliveryLine[];
   /** Where a canary secret stood. */
   readonly leaks: ReadonlySet<string>;
 }
@@ -32,13 +34,14 @@ export async function gather(left: RunLeft): Promise<Evidence> {
   const scan = await openSecretScan(data);
   const redis = await readRedis(left.redisUrl, left.prefix, scan);
   const known = [...redis.records.keys(), ...redis.erased.keys()];
-  const [calls, history, storage, spool, faults, samples] = await Promise.all([
+  const [calls, history, storage, spool, faults, samples, deliveries] = await Promise.all([
     readCalls(join(data, 'ledger.jsonl')),
     readHistory(join(data, 'history.jsonl')),
     left.storage ? readSongsOf(left.storage, known) : readSongs(join(data, 'songs'), scan),
     readSpool(join(data, 'spool'), scan),
     allJsonLines<FaultLine>(join(data, 'faults.jsonl')),
     allJsonLines<Sample>(join(data, 'samples.jsonl')),
+    allJsonLines<DeliveryLine>(join(data, 'deliveries.jsonl')),
     readLogs(data, scan),
   ]);
   return {
@@ -50,6 +53,7 @@ export async function gather(left: RunLeft): Promise<Evidence> {
     spool,
     faults: faults.length === 0 ? null : faults,
     samples,
+    deliveries,
     leaks: scan.hits,
   };
 }

@@ -26,7 +26,21 @@ describe('the checker of the fault suite', requires('redis-server|valkey-server'
       attempts_charge_unknown: 3,
       spares: 1,
       calls_per_generation: 10 / 7,
+      webhooks_asked_for: 9,
+      webhooks_received: 9,
     });
+  });
+
+  it('a receiver that says that it is gone misses what was on its way, and an endpoint what happens until it is enabled', async () => {
+    const { violations } = await verdictOn(redis.url, 'gone', async (run) => {
+      const own = { url: 'http://receiver.test/gone', events: ['generation.queued' as const] };
+      await run.records.cancel(await run.create());
+      await run.deliver({ answered: 410 });
+      await run.records.cancel(await run.create());
+      await run.create({}, own).then((id) => run.records.cancel(id));
+      await run.deliver({ answered: 410 });
+    });
+    expect(violations).toEqual([]);
   });
 
   it('what a run may lose is counted and not objected to; one more is', async () => {

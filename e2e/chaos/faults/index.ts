@@ -47,6 +47,17 @@ import {
   upstreamAbsent,
   upstreamSlow,
 } from './upstream.ts';
+import {
+  answersLost,
+  killedAfterDelivery,
+  oneReceiverDead,
+  ownUrlGone,
+  receiverBreaksOff,
+  receiverCuts,
+  receiverFails,
+  receiverRedirects,
+  receiverSilent,
+} from './webhooks.ts';
 
 /** Every fault that a mixed run may meet. What needs a system of its own is in `rows/`. */
 export const FAULTS: readonly Fault[] = [
@@ -92,4 +103,13 @@ export const FAULTS: readonly Fault[] = [
   storageGone,
   noMoreFiles,
   rollingRestart,
+  receiverSilent,
+  receiverFails,
+  receiverCuts,
+  receiverBreaksOff,
+  receiverRedirects,
+  ownUrlGone,
+  answersLost,
+  killedAfterDelivery,
+  oneReceiverDead,
 ];

@@ -179,7 +179,8 @@ const twoBuilds = smallRow({
   needs: ['git', 'tar'],
   async around() {
     old = await takeOldBuild();
-    return { options: { workers: 2 }, stop: () => old.stop() };
+    // The old build does not know yet that anybody may be told.
+    return { options: { workers: 2, told: false }, stop: () => old.stop() };
   },
   async play(run) {
     const load = run.load();

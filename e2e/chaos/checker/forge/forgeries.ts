@@ -2,15 +2,9 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newId } from '@songmill/shared/runtime/ids';
 import { folderOf } from '@songmill/shared/runtime/storage/keys';
+import type { Forgery } from './forgery.ts';
 import type { RunInTheMaking } from './honest-run.ts';
-
-/** One way in which a run can be wrong, made on purpose. */
-export interface Forgery {
-  readonly name: string;
-  /** Who has to object. */
-  readonly invariant: string;
-  forge(run: RunInTheMaking): Promise<unknown>;
-}
+import { WEBHOOK_FORGERIES } from './webhook-forgeries.ts';
 
 const LONG_AGO = '2020-01-01T00:00:00.000Z';
 
@@ -143,6 +137,7 @@ export const FORGERIES: readonly Forgery[] = [
     invariant: 'I4',
     forge: (run) => writeFile(join(songFolder(run, run.made.simple), 'f0f0.mp3'), 'song'),
   },
+  ...WEBHOOK_FORGERIES,
   {
     name: 'a wrong counter',
     invariant: 'I6',

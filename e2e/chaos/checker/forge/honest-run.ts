@@ -2,21 +2,30 @@ import { createHash } from 'node:crypto';
 import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Event } from '@songmill/shared/contract/event';
+import type { AcceptedRequest } from '@songmill/shared/contract/generation-rules';
 import { newId } from '@songmill/shared/runtime/ids';
+import type { Pointer } from '@songmill/shared/runtime/queues';
 import type { AcceptInput } from '@songmill/shared/runtime/records/accept';
 import type { Limits } from '@songmill/shared/runtime/records/claim';
+import { claimDelivery, endDelivery, feedDeliveries, freezeBody } from '@songmill/shared/runtime/records/deliver';
+import { saveEndpoint } from '@songmill/shared/runtime/records/endpoints';
 import { eraseGeneration, forgetSwept } from '@songmill/shared/runtime/records/erase';
+import { fieldsOf, presentEvent } from '@songmill/shared/runtime/records/event-body';
 import { publishGeneration } from '@songmill/shared/runtime/records/publish';
 import { retainPage } from '@songmill/shared/runtime/records/retain';
 import type { Song } from '@songmill/shared/runtime/records/types';
+import { newSecret } from '@songmill/shared/runtime/records/webhook-secret';
 import { openFileStorage } from '@songmill/shared/runtime/storage/file-storage';
 import { LIMITS, openTestRecords, requestOf, type TestRecords } from '@songmill/shared/testing/records';
 import { Ledger, type LedgerEntry } from '@songmill/simulator/ledger/ledger';
 import { type Journal, openJournal } from '@songmill/worker/storage/journal';
-import type { Operation, RunLeft } from '../../types.ts';
+import type { DeliveryLine, Operation, RunLeft } from '../../types.ts';
 
 const CANARY = 'canary-3f1c9e-of-the-checker';
 const WORKER = newId('wrk');
+const ENDPOINT = { url: 'http://receiver.test/all', id: newId('whe') };
+const OWN = { url: 'http://receiver.test/own', events: ['generation.queued', 'generation.succeeded'] as const };
 
 /** What may become of a call that gives no song, and what the upstream writes down of it. */
 const ENDS = {
@@ -36,13 +45,17 @@ export interface RunInTheMaking {
   readonly ledger: Ledger;
   readonly ledgerLine: (id: string, call: string) => Omit<LedgerEntry, 'event'>;
   note(operation: Partial<Operation> & Pick<Operation, 'op' | 'id'>): Promise<void>;
-  create(input?: Partial<AcceptInput>): Promise<string>;
+  create(input?: Partial<AcceptInput>, webhook?: AcceptedRequest['webhook']): Promise<string>;
   /** Claims and writes the intent down. */
   intend(id: string, run?: number, limits?: Partial<Limits>): Promise<string>;
   /** One call without a song. */
   callInVain(id: string, end: keyof typeof ENDS, run?: number, limits?: Partial<Limits>): Promise<string>;
   /** The call that was intended is made, and its song kept. */
   bringSong(id: string, token: string): Promise<Song>;
+  /** What the receiver of webhooks notes of one request. */
+  receive(line: Partial<DeliveryLine>): Promise<void>;
+  /** Sends every webhook that is owed; the receiver takes each, or answers the first of them as told. */
+  deliver(first?: Partial<DeliveryLine>): Promise<void>;
   /** Redis forgets it whole, as after a power cut: nothing of it is left but files. */
   lose(id: string): Promise<void>;
   close(): Promise<void>;
@@ -93,11 +106,11 @@ export async function honestRun(redisUrl: string, prefix: string): Promise<RunIn
       };
       await appendFile(join(data, 'history.jsonl'), `${JSON.stringify(whole)}\n`);
     },
-    async create(input = {}) {
+    async create(input = {}, webhook) {
       const job = jobs.size + 1;
       const id = newId('gen');
       jobs.set(id, job);
-      const request = requestOf({ lyrics: wordsOf(id) });
+      const request = requestOf({ lyrics: wordsOf(id), ...(webhook ? { webhook } : {}) });
       const idempotency = { key: `hash-${job}`, fingerprint: 'f' };
       await records.accepted({ id, request, idempotency, ...input });
       await run.note({ op: 'create', id, status: 202, idempotency_key: `key-${job}` });
@@ -134,6 +147,28 @@ export async function honestRun(redisUrl: string, prefix: string): Promise<RunIn
       await journal.write({ event: 'settled', id, token });
       return song;
     },
+    async receive(line) {
+      const whole = {
+        at: new Date().toISOString(),
+        verified: true,
+        manner: 'well',
+        answered: 204,
+        whole: true,
+        ...line,
+      };
+      await appendFile(join(data, 'deliveries.jsonl'), `${JSON.stringify(whole)}\n`);
+    },
+    async deliver(first = {}) {
+      let answer = first;
+      for (;;) {
+        const { pointers } = await feedDeliveries(records.store, { most: 100, windowSize: 100, aheadMs: 0 });
+        for (const pointer of pointers) {
+          await sendOne(run, pointer, answer);
+          answer = {};
+        }
+        if (pointers.length === 0) return;
+      }
+    },
     async lose(id) {
       const { redis, keys } = records.store;
       const { status, ordinal } = await records.read(id);
@@ -147,11 +182,46 @@ export async function honestRun(redisUrl: string, prefix: string): Promise<RunIn
       await rm(data, { recursive: true, force: true });
     },
   };
+  await saveEndpoint(records.store, {
+    ...{ id: ENDPOINT.id, project: 'p', url: ENDPOINT.url, description: '', enabled: true, secret: newSecret() },
+    events: ['generation.succeeded', 'generation.failed', 'generation.canceled', 'generation.needs_review'],
+  });
   await tell(run, made, storage.remove);
+  await run.deliver();
   // Two of them are old enough to be packed.
   await retainPage(records.store, { step: 'settled', ageMs: -1000, most: 2 });
   await ledger.settled();
   return run;
+}
+
+/** One attempt of one delivery, as a worker makes it. */
+async function sendOne({ records, receive }: RunInTheMaking, pointer: Pointer, answer: Partial<DeliveryLine>) {
+  const { store } = records;
+  const claimed = await claimDelivery(store, { pointer, newSecret: newSecret(), aheadMs: 0 });
+  if (claimed === null) return;
+  const { event: webhook_id, type, subject, url } = claimed;
+  const rendered =
+    claimed.body ??
+    JSON.stringify(
+      presentEvent({ type, atMs: claimed.eventMs, subject }, fieldsOf(claimed.snapshot), {
+        publicUrl: null,
+        resultTtlDays: 30,
+      }),
+    );
+  const body = (await freezeBody(store, webhook_id, rendered)) ?? '';
+  const { timestamp, data } = JSON.parse(body) as Event;
+  const line = {
+    ...{ url, webhook_id, type, subject, event_at: timestamp, sequence: Number(data['sequence']) },
+    sha256: createHash('sha256').update(body).digest('hex'),
+    ...answer,
+  };
+  await receive(line);
+  const statusCode = line.answered === undefined ? 204 : line.answered;
+  const outcome = statusCode === 410 ? 'gone' : statusCode === 204 ? 'succeeded' : 'failed';
+  await endDelivery(store, {
+    ...{ id: claimed.id, number: claimed.number, outcome, statusCode, answer: '', durationMs: 1, throttleMs: 0 },
+    ...{ error: null, startedMs: claimed.nowMs, againMs: null, pauseMs: 0, aheadMs: 0 },
+  });
 }
 
 async function tell(
@@ -162,7 +232,7 @@ async function tell(
   const { records, note } = run;
   const songFor = async (id: string, number = 1) => run.bringSong(id, await run.intend(id, number));
 
-  made.simple = await run.create();
+  made.simple = await run.create({}, { url: OWN.url, events: [...OWN.events] });
   await songFor(made.simple);
 
   made.repeated = await run.create();

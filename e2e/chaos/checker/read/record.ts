@@ -58,6 +58,8 @@ export interface RecordSeen {
   /** Hash of the idempotency key that made it. */
   readonly idempotency: string | null;
   readonly packed: boolean;
+  /** The request's own URL, and what that is told. */
+  readonly webhook: { readonly url: string; readonly events: readonly string[] } | null;
 }
 
 /** What stays of an erased generation. */
@@ -69,7 +71,10 @@ export interface ErasedSeen {
 
 /** @param hash the fields of a generation, unpacked */
 export function recordOf(id: string, hash: Readonly<Record<string, string>>, packed: boolean): RecordSeen {
-  const { lyrics } = JSON.parse(hash['request'] ?? '{"lyrics":""}') as { lyrics: string };
+  const { lyrics, webhook } = JSON.parse(hash['request'] ?? '{"lyrics":""}') as {
+    lyrics: string;
+    webhook?: RecordSeen['webhook'];
+  };
   return {
     id,
     project: hash['project'] ?? '',
@@ -93,6 +98,7 @@ export function recordOf(id: string, hash: Readonly<Record<string, string>>, pac
     intent: hash['token'] || null,
     idempotency: hash['idempotency'] || null,
     packed,
+    webhook: webhook ?? null,
   };
 }
 
