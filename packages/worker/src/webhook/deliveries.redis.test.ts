@@ -317,6 +317,27 @@ describe('what may be lost on the way', () => {
     expect((await post.deliveriesOf(id))[0]!.attempts).toHaveLength(1);
   });
 
+  it('fault: a sender that leaves waits a little for a slow receiver, then leaves the attempt to another one', async () => {
+    const held: (() => void)[] = [];
+    receiver.answer((_request, response) => {
+      held.push(() => response.destroy());
+    });
+    const slow = await openPost(server.url, `slow${opened}`, { WEBHOOK_TIMEOUT_MS: '60000' });
+    const id = await slow.generation({ url: receiver.url, events: ['generation.queued'] });
+    await receiver.until(1);
+    await slow.deliveries.drain();
+    await slow.deliveries.stop();
+    expect((await slow.deliveriesOf(id))[0]).toMatchObject({ status: 'pending', attempts: [] });
+    receiver.answer((_request, response) => response.writeHead(204).end());
+    await slow.start();
+    const [first, second] = await receiver.until(2);
+    await slow.quiet();
+    expect(idOf(second!)).toBe(idOf(first!));
+    expect((await slow.deliveriesOf(id))[0]).toMatchObject({ status: 'succeeded', attempts: [{ error: null }] });
+    await slow.stop();
+    for (const hangUp of held) hangUp();
+  });
+
   it('fault: what BullMQ forgot is found and sent', async () => {
     await post.deliveries.stop();
     await post.generation({ url: receiver.url, events: ['generation.queued'] });

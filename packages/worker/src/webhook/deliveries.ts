@@ -14,13 +14,15 @@ const CONCURRENCY = 200;
 const LOCK_MS = 30_000;
 const STALLED_CHECK_MS = 10_000;
 const AGAIN_MS = 1000;
+/** A receiver that takes longer while the process leaves gets the same attempt from another worker. */
+const PATIENCE_MS = 3000;
 
 type Needs = Pick<WorkerContext, 'settings' | 'logger' | 'records' | 'workerId' | 'crashPoint'>;
 
 export interface Deliveries extends Part {
   /** Something may be owed now. */
   readonly wake: () => void;
-  /** Takes nothing new; resolves when the attempts under way have ended. */
+  /** Takes nothing new; resolves when the attempts under way have ended, or are left to others after a few seconds. */
   readonly drain: () => Promise<void>;
 }
 
@@ -45,7 +47,8 @@ export async function startDeliveries(context: Needs, aheadMs: () => number = ()
     idleTimeoutMs: settings.WEBHOOK_TIMEOUT_MS,
     onRefusal: (refusal) => logger.warn(refusal, 'a webhook was blocked'),
   });
-  const delivery = { ...context, dispatcher: guard.dispatcher, aheadMs };
+  let leaves = false;
+  const delivery = { ...context, dispatcher: guard.dispatcher, aheadMs, leaves: () => leaves };
   const feeder = startDeliveryFeeder({ records, queue, logger, aheadMs });
   const worker = new Worker<Pointer>(
     'deliver',
@@ -55,8 +58,8 @@ export async function startDeliveries(context: Needs, aheadMs: () => number = ()
         feeder.wake();
         return { ok: 1 };
       } catch (error) {
-        // Redis was away: what was sent and not written down is sent again, under the same id.
-        logger.error({ err: error, delivery_id: job.data.id }, 'a pick-up failed');
+        // Redis was away, or we leave: what was sent and not written down is sent again, under the same id.
+        logger.warn({ err: error, delivery_id: job.data.id }, 'an attempt is made again');
         await job.moveToDelayed(Date.now() + AGAIN_MS, token);
         throw new DelayedError();
       }
@@ -83,6 +86,7 @@ export async function startDeliveries(context: Needs, aheadMs: () => number = ()
   const stop = async () => {
     await feeder.stop();
     await repairs.stop();
+    leaves = true;
     await worker.close(true);
     await guard.stop();
     await queue.close();
@@ -92,7 +96,12 @@ export async function startDeliveries(context: Needs, aheadMs: () => number = ()
     wake: feeder.wake,
     drain: async () => {
       await feeder.stop();
+      const patience = setTimeout(() => {
+        leaves = true;
+        guard.stop().catch((error: unknown) => logger.warn({ err: error }, 'connections of webhooks'));
+      }, PATIENCE_MS);
       await worker.close();
+      clearTimeout(patience);
     },
     stop() {
       stopped ??= stop();

@@ -12,6 +12,8 @@ export interface DeliveryContext extends Pick<WorkerContext, 'settings' | 'logge
   readonly dispatcher: Dispatcher;
   /** Milliseconds by which the clock runs ahead of Redis': tests tell five days in seconds. */
   readonly aheadMs: () => number;
+  /** The process leaves and has broken off what was under way, which says nothing about receivers. */
+  readonly leaves: () => boolean;
 }
 
 /**
@@ -34,6 +36,8 @@ export async function runDelivery(context: DeliveryContext, pointer: Pointer): P
     timeoutMs: settings.WEBHOOK_TIMEOUT_MS,
     firstWaitMs,
   });
+  if (end.outcome === 'failed' && context.leaves())
+    throw new Error('the worker leaves; another one makes this attempt');
   await context.crashPoint('delivered', claimed.id);
   const after = await endDelivery(records, {
     ...end,
