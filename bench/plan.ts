@@ -18,6 +18,9 @@ export interface Plan {
   readonly callCount: number;
   /** Songs of one round, one after another, whose way to the upstream is timed. */
   readonly firstByteCount: number;
+  /** Streams of events that one process feeds, and events of one round. */
+  readonly listenerCount: number;
+  readonly eventCount: number;
   /** Songs whose start is foretold. */
   readonly estimateCount: number;
   /** Folder that gets CPU profiles of our API and worker, for people who look for what is slow. */
@@ -34,6 +37,8 @@ export const FULL: Plan = {
   answerCount: 200,
   callCount: 1000,
   firstByteCount: 100,
+  listenerCount: 1000,
+  eventCount: 100,
   estimateCount: 300,
   profile: null,
 };
@@ -48,6 +53,8 @@ export const QUICK: Plan = {
   answerCount: 5,
   callCount: 50,
   firstByteCount: 5,
+  listenerCount: 20,
+  eventCount: 3,
   estimateCount: 12,
   profile: null,
 };

@@ -31,6 +31,7 @@ export const ROWS = [
   'memory-answers',
   'calls-in-flight',
   'first-byte',
+  'event-to-client',
   'eta',
 ] as const;
 export type RowName = (typeof ROWS)[number];

@@ -7,6 +7,7 @@ import { until } from './until.ts';
 
 const FLOOR_ACCEPT = fileURLToPath(new URL('./floors/accept.ts', import.meta.url));
 const FLOOR_FINISH = fileURLToPath(new URL('./floors/finish.ts', import.meta.url));
+const FLOOR_BROADCAST = fileURLToPath(new URL('./floors/broadcast.ts', import.meta.url));
 const CANNED = fileURLToPath(new URL('./upstream/canned.ts', import.meta.url));
 
 /** Everything that is not named here has its default, the log level too. */
@@ -51,6 +52,10 @@ export function startWorker(options: {
 
 export function startAcceptFloor(redis: TestRedis): Promise<TestProcess> {
   return startProcess({ name: 'floor', main: FLOOR_ACCEPT, env: { REDIS_SOCKET: redis.socket } });
+}
+
+export function startBroadcastFloor(): Promise<TestProcess> {
+  return startProcess({ name: 'floor', main: FLOOR_BROADCAST, env: {} });
 }
 
 export function startFinishFloor(options: {

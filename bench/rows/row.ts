@@ -3,6 +3,7 @@ import type { Result, RowName } from '../result.ts';
 import { measureAccept } from './accept.ts';
 import { measureCallsInFlight } from './calls-in-flight.ts';
 import { measureEstimates } from './eta.ts';
+import { measureEventToClient } from './event-to-client.ts';
 import { measureFinish } from './finish.ts';
 import { measureFirstByte } from './first-byte.ts';
 import { measureMemory } from './memory-answers.ts';
@@ -23,6 +24,8 @@ export async function measureRow(name: RowName, plan: Plan): Promise<Result[]> {
       return [await measureCallsInFlight(plan)];
     case 'first-byte':
       return [await measureFirstByte(plan)];
+    case 'event-to-client':
+      return [await measureEventToClient(plan)];
     case 'eta':
       return [await measureEstimates(plan)];
   }
