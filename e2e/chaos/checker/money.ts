@@ -139,3 +139,10 @@ export function forgottenIntents({ redis, spool }: Evidence): { id: string; toke
   }
   return [...forgotten.values()].sort((a, b) => a.atMs - b.atMs);
 }
+
+/** Paid songs in storage whose generations Redis forgot: the song and its commit are what tells of the spend. */
+export function forgottenSongs({ redis, storage }: Evidence): { id: string; token: string }[] {
+  return [...storage.byId].flatMap(([id, { files }]) =>
+    redis.records.has(id) || redis.erased.has(id) ? [] : files.map(({ token }) => ({ id, token })),
+  );
+}

@@ -67,7 +67,7 @@ export async function withoutStorage(system: ChaosSystem, ms: number): Promise<E
       ),
     );
     await delay(ms);
-    return effect(seen !== null, `storage was gone for ${ms} ms; ${said()} paid songs had to wait for it`);
+    return effect(seen !== null, `storage was gone for ${ms} ms; storing was tried in vain ${said()} times`);
   } finally {
     bringStorageBack(songs);
   }
@@ -80,6 +80,8 @@ async function limitFiles(pid: number, soft: number): Promise<void> {
   if (code !== 0) throw new Error(`prlimit ended with ${code}`);
 }
 
+/** Below every number that is in use, so that none that is given back can be had again. */
+const NO_MORE = 3;
 /** As much as a process gets by default on any Linux of the last years. */
 const USUAL_FILES = 1024;
 
@@ -112,7 +114,7 @@ export async function exhaustFiles(victim: ChaosProcess, ms: number): Promise<Ef
   if (process === null) return effect(false, `${victim.name} is down`);
   const from = process.output().length;
   const open = readdirSync(`/proc/${process.pid}/fd`).length;
-  await limitFiles(process.pid, open);
+  await limitFiles(process.pid, NO_MORE);
   try {
     const refused = await seenWithin(WORK_MS, async () =>
       victim.kind === 'api' ? !(await answersStranger(victim)) : process.output().slice(from).includes('EMFILE'),

@@ -1,6 +1,14 @@
 import type { Violation } from '../../types.ts';
 import { against, type Evidence, inGeneral, redisMayForget } from '../evidence.ts';
-import { begunBefore, type Booked, forgottenIntents, openAccounts, saysTheTruth, withoutPartner } from '../money.ts';
+import {
+  begunBefore,
+  type Booked,
+  forgottenIntents,
+  forgottenSongs,
+  openAccounts,
+  saysTheTruth,
+  withoutPartner,
+} from '../money.ts';
 import type { LedgerCall } from '../read/ledger.ts';
 import type { RecordSeen } from '../read/record.ts';
 
@@ -88,7 +96,7 @@ export interface UnbookedCall {
 
 /**
  * Calls that no attempt accounts for. Refusals that came before the words were read cannot be told apart, so those are
- * set against all attempts that are left over. Where Redis may forget, what stands in a journal on disk is on record, too.
+ * set against all attempts that are left over. Where Redis may forget, what stands in a journal or in storage is on record, too.
  */
 export function callsWithoutRecord(evidence: Evidence): UnbookedCall[] {
   const begun = begunBefore(evidence);
@@ -105,10 +113,11 @@ export function callsWithoutRecord(evidence: Evidence): UnbookedCall[] {
     .map((call) => ({ call, id: null, job: null }));
   const rest = [...unbooked, ...notEarlierThan(wordless, spareAttempts)];
   if (!redisMayForget(evidence)) return rest;
-  return notEarlierThan(
-    rest,
-    forgottenIntents(evidence).map(({ atMs }) => atMs),
-  );
+  const intents = forgottenIntents(evidence);
+  const journaled = new Set(intents.map(({ token }) => token));
+  const stored = forgottenSongs(evidence).filter(({ token }) => !journaled.has(token));
+  // When a stored song was bought is not known any more.
+  return notEarlierThan(rest, [...stored.map(() => 0), ...intents.map(({ atMs }) => atMs)]);
 }
 
 /** A refusal of the key, the balance or everybody; or the worker died before it read one. */
