@@ -2,10 +2,11 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FieldFault } from '@songmill/shared/contract/generation-rules';
 import type { InputFault } from '@songmill/shared/contract/problem';
+import { FORBIDDEN_KEYS } from '@songmill/shared/contract/strict-json';
 import busboy from 'busboy';
 import type { Faults } from '../context.ts';
 import { ProblemError } from '../errors.ts';
-import { FORBIDDEN_KEYS, parseJsonText } from './json.ts';
+import { parseJsonText } from './json.ts';
 
 /** Fields that hold an object, sent as JSON text: the upstream's own way. */
 const JSON_FIELDS: ReadonlySet<string> = new Set(['audio_setting', 'metadata', 'webhook']);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_DEPTH, parseJsonText } from './json.ts';
+import { MAX_DEPTH } from '@songmill/shared/contract/strict-json';
+import { parseJsonText } from './json.ts';
 
 const told = (text: string) => parseJsonText(text).faults.map((fault) => `${fault.pointer} ${fault.code}`);
 

@@ -17,7 +17,8 @@ export type Validation =
   | { readonly ok: true; readonly request: AcceptedRequest }
   | { readonly ok: false; readonly faults: FieldFault[] };
 
-interface Rules {
+/** What items are judged by. */
+export interface ItemRules {
   /** The models that this server knows. */
   readonly models: ModelTable;
   readonly defaultModel: string;
@@ -32,7 +33,7 @@ interface Rules {
  *
  * @param body the parsed JSON, of any shape
  */
-export function validateGeneration(body: unknown, rules: Rules): Validation {
+export function validateGeneration(body: unknown, rules: ItemRules): Validation {
   const faults: FieldFault[] = [];
   const parsed = generationRequestSchema.safeParse(body);
   for (const issue of parsed.error?.issues ?? []) faults.push(...faultsOf(issue));
@@ -113,7 +114,7 @@ export function codePoints(text: string): number {
   return count;
 }
 
-function modelOf(given: unknown, { models, defaultModel }: Rules, faults: FieldFault[]): Model {
+function modelOf(given: unknown, { models, defaultModel }: ItemRules, faults: FieldFault[]): Model {
   if (typeof given !== 'string') return modelNamed(defaultModel, models);
   const usable = Object.values(models).filter(({ enabled }) => enabled);
   const names = usable.map(({ id }) => id).join(', ');
@@ -259,7 +260,8 @@ function policyFault(given: unknown, setting: UnknownChargePolicy): FieldFault |
   return { pointer: '/on_unknown_charge', code: 'less_strict', message };
 }
 
-function faultsOf(issue: z.core.$ZodIssue): FieldFault[] {
+/** A fault of a schema as every answer tells it. */
+export function faultsOf(issue: z.core.$ZodIssue): FieldFault[] {
   const pointer = issue.path.map((part) => `/${pointerPart(String(part))}`).join('');
   if (issue.code !== 'unrecognized_keys') return [{ pointer, code: issue.code, message: issue.message }];
   return issue.keys.map((key) => ({
