@@ -16,11 +16,16 @@ export interface Plan {
   readonly answerCount: number;
   /** Calls that one worker has open at once. */
   readonly callCount: number;
-  /** Songs of one round, one after another, whose way to the upstream is timed. */
+  /** Songs of one round, one after another, whose way to the upstream or to the receiver of their webhook is timed. */
   readonly firstByteCount: number;
   /** Streams of events that one process feeds, and events of one round. */
   readonly listenerCount: number;
   readonly eventCount: number;
+  /** Webhooks of one round to one receiver. */
+  readonly deliveryCount: number;
+  /** Runs with and without a dead endpoint, and events of each. */
+  readonly deadRounds: number;
+  readonly deadEvents: number;
   /** Songs whose start is foretold. */
   readonly estimateCount: number;
   /** Folder that gets CPU profiles of our API and worker, for people who look for what is slow. */
@@ -39,6 +44,9 @@ export const FULL: Plan = {
   firstByteCount: 100,
   listenerCount: 1000,
   eventCount: 100,
+  deliveryCount: 5000,
+  deadRounds: 5,
+  deadEvents: 20,
   estimateCount: 300,
   profile: null,
 };
@@ -55,6 +63,9 @@ export const QUICK: Plan = {
   firstByteCount: 5,
   listenerCount: 20,
   eventCount: 3,
+  deliveryCount: 100,
+  deadRounds: 1,
+  deadEvents: 2,
   estimateCount: 12,
   profile: null,
 };

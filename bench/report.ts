@@ -2,6 +2,8 @@ import { ALLOWED } from './gate.ts';
 import type { Kept, KeptResult } from './last.ts';
 import type { Machine } from '@songmill/shared/testing/machine';
 import { FULL } from './plan.ts';
+import { ENDPOINTS, EVENT_EVERY_MS } from './rows/dead-endpoint.ts';
+import { MOST_TO_ONE } from './rows/webhooks.ts';
 import { type Result, ROWS } from './result.ts';
 import type { Spread } from './rounds.ts';
 import { SAMPLE_REQUEST } from './sample.ts';
@@ -16,7 +18,7 @@ Written by \`npm run bench\`; do not edit. Each speed is held against a floor: t
 
 ${table(['what', 'floor', 'Songmill', 'ratio', 'ratio by round', 'processor time', 'aim', 'reached'], results.map(row))}
 
-Numbers without a unit are per second; all but those of Redis' memory and of estimates are the median of ${FULL.rounds} rounds. The ratio of answers in memory is the floor over ours; of the other amounts it is the aim over what was measured. Processor time is what server and Redis together use for one request or song, floor → Songmill; other work on the machine moves it less than the rates where little waits for the disk.
+Numbers without a unit are per second; all but those of Redis' memory and of estimates are the median of ${FULL.rounds} rounds, or as many as are named below. The ratio of answers in memory is the floor over ours; of the other amounts it is the aim over what was measured. Processor time is what server and Redis together use for one request or song, floor → Songmill; other work on the machine moves it less than the rates where little waits for the disk.
 
 ## What was measured
 
@@ -26,6 +28,9 @@ Numbers without a unit are per second; all but those of Redis' memory and of est
 - **Answers in memory**: ${FULL.answerCount} calls by the worker's own client in a process with 96 MB of heap; nobody is answered before all have asked. What is told is the highest resident memory above that before the calls; the songs are written to files, and every one is checked by its digest. The floor has no limit of heap.
 - **Calls in flight**: ${FULL.callCount.toLocaleString('en')} generations for one worker with as many slots, and an upstream that answers nobody before all calls are there. What is told is the highest resident memory of the worker above that of the same worker idle; then all are answered and must succeed.
 - **First byte**: ${FULL.firstByteCount} songs a round, each posted to an idle system; from sending the \`POST\` until the head of the worker's call is at the upstream. The floor is a PING of the same Redis.
+- **First webhook**: as for the first byte, each song with a URL of its own that is told when it succeeded; from \`finished_at\` until the head of the webhook is at the receiver, which is a process that answers 204 at once.
+- **Webhooks**: ${FULL.deliveryCount.toLocaleString('en')} events of one project are owed to one endpoint before the worker starts; measured from one tenth taken to all taken. The floor is a process that sends the same bodies over as many connections as a worker uses for one endpoint at most (${MOST_TO_ONE}). Every round checks that each delivery is noted as succeeded.
+- **A dead endpoint**: ${FULL.deadEvents} events, one each ${EVENT_EVERY_MS} ms, are told to ${ENDPOINTS} endpoints of one project; the p99, over all others, of the time from an event to its webhook's arrival, when one endpoint never answers and when all do. Medians of ${FULL.deadRounds} runs of each, in turns, each with a worker that has just started and knows of nobody that it is dead.
 - **Estimates**: ${FULL.estimateCount} songs of two projects on three slots at the simulator, made a hundred times as fast as real ones; all estimates are read during a pause that the upstream asks for, and held against the start of the call. Each error is in percent of the time that was left to wait. How long each song takes is drawn anew in every run, so there is no ratio for a gate.
 
 Redis writes an append-only log with \`appendfsync everysec\`, unless a row says \`always\` (what \`npm start\` and the compose file use). A run fails only when a ratio falls below ${ALLOWED} of the last committed one (\`bench/last.json\`).

@@ -31,6 +31,9 @@ export const ROWS = [
   'memory-answers',
   'calls-in-flight',
   'first-byte',
+  'first-webhook',
+  'webhooks',
+  'dead-endpoint',
   'event-to-client',
   'eta',
 ] as const;

@@ -8,14 +8,24 @@ import { until } from './until.ts';
 const FLOOR_ACCEPT = fileURLToPath(new URL('./floors/accept.ts', import.meta.url));
 const FLOOR_FINISH = fileURLToPath(new URL('./floors/finish.ts', import.meta.url));
 const FLOOR_BROADCAST = fileURLToPath(new URL('./floors/broadcast.ts', import.meta.url));
+const FLOOR_WEBHOOKS = fileURLToPath(new URL('./floors/webhooks.ts', import.meta.url));
+const RECEIVER = fileURLToPath(new URL('./receivers/canned.ts', import.meta.url));
 const CANNED = fileURLToPath(new URL('./upstream/canned.ts', import.meta.url));
 
-/** Everything that is not named here has its default, the log level too. */
-export function startApi(redis: TestRedis, profile: string | null): Promise<TestProcess> {
+/** Webhooks may go to this machine. */
+const OUR_RECEIVER = { WEBHOOK_ALLOW: '127.0.0.1/32' };
+
+/**
+ * Everything that is not named here has its default, the log level too.
+ *
+ * @param folder that of the worker, which takes no other storage than the API's
+ */
+export function startApi(redis: TestRedis, profile: string | null, folder?: string): Promise<TestProcess> {
+  const storage = folder === undefined ? {} : { STORAGE_URL: `file:${folder}/songs` };
   return startProcess({
     name: 'api',
     main: 'packages/api/dist/main.js',
-    env: { REDIS_URL: redis.url, API_PORT: '0', API_KEY },
+    env: { REDIS_URL: redis.url, API_PORT: '0', API_KEY, ...OUR_RECEIVER, ...storage },
     execArgv: profiling(profile),
   });
 }
@@ -44,6 +54,7 @@ export function startWorker(options: {
       WORKER_CONCURRENCY: String(concurrency),
       STORAGE_URL: `file:${folder}/songs`,
       SPOOL_DIR: `${folder}/spool`,
+      ...OUR_RECEIVER,
       ...env,
     },
     execArgv: profiling(profile),
@@ -87,6 +98,31 @@ export function startCannedUpstream(
     main: CANNED,
     env: { SONG_BYTES: String(songBytes), HOLD: hold ? '1' : '0' },
   });
+}
+
+/** @param bodies file with a JSON list of what to send */
+export function startWebhookFloor(options: {
+  readonly receiver: TestProcess;
+  readonly bodies: string;
+  readonly concurrency: number;
+}): Promise<TestProcess> {
+  const { receiver, bodies, concurrency } = options;
+  return startProcess({
+    name: 'floor',
+    main: FLOOR_WEBHOOKS,
+    env: { RECEIVER_URL: receiver.url, BODIES: bodies, CONCURRENCY: String(concurrency) },
+  });
+}
+
+/** @param timed it notes how long after its event each webhook came */
+export function startCannedReceiver(timed: boolean): Promise<TestProcess> {
+  return startProcess({ name: 'receiver', main: RECEIVER, env: { TIMED: timed ? '1' : '0' } });
+}
+
+/** How many webhooks it took so far, and of each since the last look how many ms after its event it came. */
+export async function receivedBy(receiver: TestProcess): Promise<{ taken: number; delays: number[] }> {
+  const answer = await fetch(receiver.url);
+  return (await answer.json()) as { taken: number; delays: number[] };
 }
 
 /** The simulator, for rows in which songs take their time. */

@@ -7,6 +7,8 @@ const receiver = new Pool(process.env['RECEIVER_URL']!, { connections: Number(pr
 const bodies = JSON.parse(readFileSync(process.env['BODIES']!, 'utf8')) as string[];
 process.stdout.write(`${JSON.stringify({ msg: 'listening', url: 'about:floor' })}\n`);
 process.once('SIGTERM', () => process.exit(0));
+// It stays until it is told to leave, also when all is sent.
+setInterval(() => undefined, 60_000);
 
 async function sendNext(): Promise<void> {
   for (let body = bodies.pop(); body !== undefined; body = bodies.pop()) {

@@ -2,36 +2,40 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Event } from '@songmill/shared/contract/event';
 
-// A receiver of webhooks that takes everything at once. With `TIMED=1` it notes how long after its event each one
-// came, in ms; `GET /` tells all since the last look. Whatever comes to `/dead` is never answered while `POST
-// /die` was the last order, and answered like the rest after `POST /live`.
+// A receiver of webhooks that takes everything at once. `GET /` tells how many it took; with `TIMED=1` also how many
+// ms after its event each one came since the last look. Between `POST /die` and `POST /live` nothing that comes to
+// `/dead` is answered, and what comes there is never timed.
 const timed = process.env['TIMED'] === '1';
-let count = 0;
+const held: (() => void)[] = [];
+let taken = 0;
 let delays: number[] = [];
 let dead = false;
 const server = createServer((request, response) => {
   if (request.method === 'GET') {
-    response.end(JSON.stringify({ count, delays }));
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ taken, delays }));
     delays = [];
     return;
   }
   if (request.url === '/die' || request.url === '/live') {
     dead = request.url === '/die';
+    for (const give of held.splice(0)) give();
     response.end();
     return;
   }
   const at = performance.timeOrigin + performance.now();
-  let body = '';
-  request.setEncoding('utf8');
-  request.on('data', (part: string) => {
-    if (timed) body += part;
-  });
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.once('end', () => {
-    const isDead = request.url === '/dead';
-    if (isDead && dead) return;
-    count++;
-    if (timed && !isDead) delays.push(at - Date.parse((JSON.parse(body) as Event).timestamp));
-    response.writeHead(204).end();
+    const give = () => {
+      taken++;
+      response.writeHead(204).end();
+    };
+    if (request.url !== '/dead') {
+      if (timed) delays.push(at - Date.parse((JSON.parse(Buffer.concat(chunks).toString()) as Event).timestamp));
+      give();
+    } else if (dead) held.push(give);
+    else give();
   });
 });
 server.listen(0, '127.0.0.1', () => {

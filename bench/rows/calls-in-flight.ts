@@ -50,7 +50,7 @@ async function oneRound(plan: Plan, redis: TestRedis, client: Redis): Promise<{ 
   try {
     await client.flushall();
     const upstream = await startCannedUpstream({ hold: true });
-    const api = await startApi(redis, null);
+    const api = await startApi(redis, null, folder);
     const worker = await startWorker({ redis, upstream, folder, profile: plan.profile, concurrency: count });
     await delay(SETTLE_MS);
     const idle = residentMegabytes(worker.pid);

@@ -38,7 +38,7 @@ export async function measureEstimates(plan: Plan): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), 'sgm-'));
   try {
     const simulator = await startSimulator(folder, TIME_SCALE);
-    const api = await startApi(redis, plan.profile);
+    const api = await startApi(redis, plan.profile, folder);
     const worker = await startWorker({
       ...{ redis, upstream: simulator, folder, profile: plan.profile },
       // The waits between attempts are as much shorter as the songs are.

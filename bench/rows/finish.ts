@@ -99,7 +99,7 @@ async function floorRound({ plan, redis, client, upstream }: Bench, folder: stri
 
 async function ourRound({ plan, redis, client, upstream }: Bench, folder: string): Promise<Round> {
   await client.flushall();
-  const api = await startApi(redis, null);
+  const api = await startApi(redis, null, folder);
   await postSamples(api.url, plan.connections, { amount: plan.finishCount });
   await stopCleanly(api);
   const before = await callsAnswered(upstream);

@@ -6,6 +6,7 @@ import type { TestProcess } from '@songmill/shared/testing/processes';
 import { startRedis } from '@songmill/shared/testing/redis';
 import { Redis } from 'ioredis';
 import { call } from '../call.ts';
+import { medianOf, roundTrip } from '../idle.ts';
 import type { Plan } from '../plan.ts';
 import type { Result } from '../result.ts';
 import { spreadOf, takeTurns } from '../rounds.ts';
@@ -31,7 +32,7 @@ export async function measureFirstByte(plan: Plan): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), 'sgm-'));
   try {
     const upstream = await startCannedUpstream();
-    const api = await startApi(redis, plan.profile);
+    const api = await startApi(redis, plan.profile, folder);
     const worker = await startWorker({ redis, upstream, folder, profile: plan.profile });
     const bench = { client, api, upstream };
     await medianOf(WARM_UP, () => oneSong(bench));
@@ -59,18 +60,6 @@ export async function measureFirstByte(plan: Plan): Promise<Result> {
     await redis.stop();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function medianOf(count: number, measure: () => Promise<number>): Promise<number> {
-  const values: number[] = [];
-  for (let n = 0; n < count; n++) values.push(await measure());
-  return spreadOf(values).median;
-}
-
-async function roundTrip(client: Redis): Promise<number> {
-  const from = performance.now();
-  await client.ping();
-  return performance.now() - from;
 }
 
 /** In ms. Both clocks are this machine's. */

@@ -24,7 +24,7 @@ export async function weighRecords(plan: Plan): Promise<Result[]> {
   const folder = await mkdtemp(join(tmpdir(), 'sgm-'));
   try {
     const count = plan.weighCount;
-    const api = await startApi(redis, null);
+    const api = await startApi(redis, null, folder);
     const empty = await weigh(client);
     await postSamples(api.url, plan.connections, { amount: count });
     const waiting = await weigh(client);
