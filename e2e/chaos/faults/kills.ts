@@ -180,30 +180,33 @@ function stopped(title: string, graceMs: number | null, weight: number): Fault {
       }
       const busy = await busyVictim(system, random, WORK_MS);
       if (busy === null) return effect(false, 'no call was open');
-      const exit = await busy.victim.stop();
-      const ids = [...busy.held, ...(await openCalls(system, busy.victim))];
-      await busy.victim.start();
-      if (graceMs !== null) ids.push(...(await restartOthers(system, busy.victim)));
+      const { victim } = busy;
+      const { exit, held } = await stopWithCalls(system, victim);
+      const ids = [...held];
+      await victim.start();
+      for (const each of graceMs === null ? [] : system.workers) {
+        // The others get their usual grace again.
+        if (each === victim || each.process === null) continue;
+        ids.push(...(await stopWithCalls(system, each)).held);
+        await each.start();
+      }
       return effect(
-        true,
-        `${busy.victim.name} was told to stop with ${busy.held.length} calls open and ended with ${exit.signal ?? exit.code}`,
+        held.length > 0,
+        `${victim.name} was told to stop with ${held.length} calls open and ended with ${exit.signal ?? exit.code}`,
         ids,
       );
     },
   };
 }
 
-/** Gives them their usual grace again; returns what they had open. */
-async function restartOthers(system: ChaosSystem, victim: ChaosProcess): Promise<string[]> {
-  const ids: string[] = [];
-  for (const each of system.workers) {
-    if (each === victim || each.process === null) continue;
-    const stopping = each.stop();
-    ids.push(...(await openCalls(system, each)));
-    await stopping;
-    await each.start();
-  }
-  return ids;
+/** Tells a worker to stop; it is frozen while its open calls are counted, so that none begins or ends meanwhile. */
+async function stopWithCalls(system: ChaosSystem, victim: ChaosProcess) {
+  await victim.kill('SIGSTOP');
+  const before = await openCalls(system, victim);
+  const stopping = victim.stop();
+  await victim.kill('SIGCONT');
+  const exit = await stopping;
+  return { exit, held: [...new Set([...before, ...(await openCalls(system, victim))])] };
 }
 
 export const stopWithGrace = stopped('a worker is told to stop, with time for its calls', null, 5);
