@@ -105,12 +105,14 @@ export function startWebhookFloor(options: {
   readonly receiver: TestProcess;
   readonly bodies: string;
   readonly concurrency: number;
+  /** A connection for each request. */
+  readonly fresh: boolean;
 }): Promise<TestProcess> {
-  const { receiver, bodies, concurrency } = options;
+  const { receiver, bodies, concurrency, fresh } = options;
   return startProcess({
     name: 'floor',
     main: FLOOR_WEBHOOKS,
-    env: { RECEIVER_URL: receiver.url, BODIES: bodies, CONCURRENCY: String(concurrency) },
+    env: { RECEIVER_URL: receiver.url, BODIES: bodies, CONCURRENCY: String(concurrency), FRESH: fresh ? '1' : '0' },
   });
 }
 

@@ -2,8 +2,12 @@ import { readFileSync } from 'node:fs';
 import { Pool } from 'undici';
 
 // The floor of webhooks: undici alone sends the same bodies to the same receiver, as many at once as ours at most.
-// It signs nothing and writes nothing down, and what fails is lost.
-const receiver = new Pool(process.env['RECEIVER_URL']!, { connections: Number(process.env['CONCURRENCY']) });
+// It signs nothing and writes nothing down, and what fails is lost. With `FRESH=1` each request has a connection of
+// its own, as ours have for the sake of safety.
+const receiver = new Pool(process.env['RECEIVER_URL']!, {
+  connections: Number(process.env['CONCURRENCY']),
+  ...(process.env['FRESH'] === '1' ? { pipelining: 0 } : {}),
+});
 const bodies = JSON.parse(readFileSync(process.env['BODIES']!, 'utf8')) as string[];
 process.stdout.write(`${JSON.stringify({ msg: 'listening', url: 'about:floor' })}\n`);
 process.once('SIGTERM', () => process.exit(0));

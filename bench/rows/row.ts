@@ -32,7 +32,7 @@ export async function measureRow(name: RowName, plan: Plan): Promise<Result[]> {
     case 'first-webhook':
       return [await measureFirstWebhook(plan)];
     case 'webhooks':
-      return [await measureWebhooks(plan)];
+      return measureWebhooks(plan);
     case 'dead-endpoint':
       return [await measureDeadEndpoint(plan)];
     case 'eta':
