@@ -19,7 +19,7 @@ export function newRecord({ id, project, request, status, ordinal }: Accepted): 
     ...{ id, project, request, ordinal, createdMs, priority: request.priority },
     ...{ status, sequence: 1, run: 1, history: [] },
     ...{ startedMs: null, finishedMs: null, notBeforeMs: null, waitReason: null },
-    ...{ batchId: null, batchIndex: null, song: null, spare: null, error: null },
+    ...{ batchId: null, batchIndex: null, keptFromMs: null, song: null, spare: null, error: null },
     ...{ attempts: [], attemptsTotal: 0, counted: 0, unknownCharges: 0 },
   };
 }

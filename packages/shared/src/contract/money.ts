@@ -10,3 +10,15 @@ export function timesExactly(amount: string, count: number): string {
   const point = product.length - fraction.length;
   return fraction === '' ? product : `${product.slice(0, point)}.${product.slice(point)}`;
 }
+
+/** Two decimal amounts together, exact; with as many digits behind the point as the longer one has. */
+export function sumExactly(a: string, b: string): string {
+  const digits = Math.max(...[a, b].map((amount) => amount.split('.')[1]?.length ?? 0));
+  const units = (amount: string) => {
+    const [whole = '', fraction = ''] = amount.split('.');
+    return BigInt(whole + fraction.padEnd(digits, '0'));
+  };
+  const sum = (units(a) + units(b)).toString().padStart(digits + 1, '0');
+  const point = sum.length - digits;
+  return digits === 0 ? sum : `${sum.slice(0, point)}.${sum.slice(point)}`;
+}

@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 
 export type IdPrefix = 'gen' | 'bat' | 'ref' | 'whe' | 'dlv' | 'evt' | 'key' | 'blk' | 'wrk';
@@ -9,6 +9,19 @@ export type IdPrefix = 'gen' | 'bat' | 'ref' | 'whe' | 'dlv' | 'evt' | 'key' | '
  */
 export function newId(prefix: IdPrefix): string {
   return `${prefix}_${uuidv7({ random: random(16) }).replaceAll('-', '')}`;
+}
+
+/**
+ * The id of the generation that item `index` of a batch becomes, whoever makes it and however often.
+ * Like a UUIDv7 it begins with the batch's time, and items sort in input order; the end is hashed from
+ * the batch's id, which nobody guesses.
+ *
+ * @param index below 2^20
+ */
+export function itemId(batchId: string, index: number): string {
+  const place = index.toString(16).padStart(5, '0');
+  const hash = createHash('sha256').update(`${batchId} ${index}`).digest('hex');
+  return `gen_${batchId.slice(4, 16)}${place}${hash.slice(0, 15)}`;
 }
 
 /** True for text that can be an id of this kind; everything else is "not found" without a look-up. */

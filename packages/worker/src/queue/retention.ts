@@ -16,13 +16,18 @@ export type RetentionAges = Readonly<Record<RetentionStep, number | null>>;
 /** Whole records for an hour, in which most are read; then as the settings say. */
 export function retentionAges(settings: Pick<Settings, 'RESULT_TTL_DAYS' | 'RECORD_TTL_DAYS'>): RetentionAges {
   const days = (count: number) => (count === 0 ? null : count * DAY_MS);
-  return { settled: HOUR_MS, songs: days(settings.RESULT_TTL_DAYS), records: days(settings.RECORD_TTL_DAYS) };
+  return {
+    settled: HOUR_MS,
+    songs: days(settings.RESULT_TTL_DAYS),
+    records: days(settings.RECORD_TTL_DAYS),
+    batches: days(settings.RECORD_TTL_DAYS),
+  };
 }
 
 /** Goes through what is due, page by page, for at most `budgetMs`; what is left is for the next time. */
 export async function retainDue(records: RecordStore, ages: RetentionAges, budgetMs: number): Promise<void> {
   const end = performance.now() + budgetMs;
-  for (const step of ['settled', 'songs', 'records'] as const) {
+  for (const step of ['settled', 'songs', 'records', 'batches'] as const) {
     const ageMs = ages[step];
     if (ageMs === null) continue;
     let handled = PAGE;

@@ -14,6 +14,7 @@ arrows: (new) -> queued, (new) -> scheduled, queued -> failed, scheduled -> fail
 -- @include record.lua
 -- @include waiting.lua
 -- @include line-up.lua
+-- @include new-generation.lua
 local idempotency, fingerprint, most, project, count = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local first_id = ARGV[6]
 
@@ -27,11 +28,7 @@ end
 
 local answer = { 'accepted' }
 if redis.call('EXISTS', root .. 'g:' .. first_id) == 1 then
-  for i = 1, count do
-    local id = ARGV[6 + (i - 1) * 7]
-    local scheduled = redis.call('ZSCORE', root .. 'scheduled', id)
-    answer[#answer + 1] = scheduled and 's' or redis.call('ZSCORE', root .. 'window', id) and '1' or '0'
-  end
+  for i = 1, count do answer[#answer + 1] = place_of(ARGV[6 + (i - 1) * 7]) end
   answer[#answer + 1] = redis.call('HGET', root .. 'g:' .. first_id, 'ordinal')
   return answer
 end
@@ -54,25 +51,8 @@ local last = tonumber(redis.call('GET', root .. 'ordinal') or '0')
 redis.call('SADD', root .. 'projects', project)
 local first_ordinal = int(math.max(last + 1, micros))
 for i = 1, count do
-  local at = 6 + (i - 1) * 7
   last = math.max(last + 1, micros)
-  local g = { id = ARGV[at], key = root .. 'g:' .. ARGV[at], project = project, run = 1, ordinal = int(last), priority = ARGV[at + 1] }
-  -- created_at is the time in the ordinal, which may run ahead of the clock: so lists bound by time agree with it.
-  redis.call('HSET', g.key, 'project', project, 'run', 1, 'ordinal', g.ordinal, 'created_at', int(math.floor(last / 1000)), 'priority', g.priority,
-    'model', ARGV[at + 2], 'policy', ARGV[at + 3], 'request', ARGV[at + 6], 'idempotency', idempotency)
-  redis.call('ZADD', root .. 'l:' .. project, g.ordinal, g.id)
-  local run_at, start_by = tonumber(ARGV[at + 4]), ARGV[at + 5]
-  if start_by ~= '0' then redis.call('ZADD', root .. 'deadlines', start_by, g.id) end
-  if named[i] then note_references(g, named[i]) end
-  if run_at > now then
-    redis.call('ZADD', root .. 'scheduled', int(run_at), g.id)
-    transition(g, 'scheduled', now)
-    if named[i] then await_references(g, now) end
-    answer[#answer + 1] = 's'
-  else
-    transition(g, 'queued', now)
-    answer[#answer + 1] = (named[i] and line_up or enqueue)(g, now) and '1' or '0'
-  end
+  answer[#answer + 1] = create_generation(6 + (i - 1) * 7, project, last, named[i], idempotency, nil, nil, now)
 end
 redis.call('SET', root .. 'ordinal', int(last))
 if idempotency ~= '' then redis.call('HSET', root .. 'i:' .. idempotency, 'fingerprint', fingerprint, 'id', first_id) end

@@ -19,6 +19,7 @@ if not g then
 end
 if not SETTLED[g.status] then return { 'conflict', g.status } end
 local money = { project = g.project, status = g.status, created_at = redis.call('HGET', g.key, 'created_at') }
+if g.batch then money.batch, money.model = g.batch, g.model end
 local attempts = {}
 local total = tonumber(redis.call('HGET', g.key, 'attempts_total') or '0')
 for number = 1, total do

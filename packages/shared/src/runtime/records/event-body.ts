@@ -1,4 +1,5 @@
 import type { Event } from '../../contract/event.ts';
+import { parseBatch, presentBatch } from './batch-record.ts';
 import { presentEndpoint } from './endpoints.ts';
 import { presentGeneration, rfc3339 } from './present.ts';
 import { parseRecord } from './read.ts';
@@ -52,6 +53,10 @@ function dataOf(
     if (record === null) throw new TypeError(`the snapshot of ${subject} is no generation`);
     const waits = record.status === 'queued' || record.status === 'scheduled';
     return presentGeneration(record, { ...presentation, queue: waits ? SOMEWHERE : null });
+  }
+  if (family === 'batch') {
+    const batch = parseBatch(subject, fields);
+    return batch === null ? {} : presentBatch(batch, presentation.publicUrl);
   }
   if (family === 'reference') return presentReference(subject, fields) ?? {};
   if (family === 'endpoint') return presentEndpoint(subject, fields) ?? {};

@@ -6,7 +6,7 @@ import { unpackedHash } from './packed.ts';
 import { hashAt, type PastEvent, pastEvents } from './past.ts';
 import type { RecordStore } from './store.ts';
 
-/** A generation, reference or webhook endpoint that events are about, read once for everybody who is told. */
+/** A generation, batch, reference or webhook endpoint that events are about, read once for everybody who is told. */
 export interface EventSubject {
   readonly id: string;
   readonly project: string;
@@ -39,6 +39,7 @@ export async function readSubjects(
 
 function keyOf(keys: Keys, id: string): string {
   if (id.startsWith('ref_')) return keys.reference(id);
+  if (id.startsWith('bat_')) return keys.batch(id);
   return id.startsWith('whe_') ? `${keys.root}ep:${id}` : keys.generation(id);
 }
 

@@ -54,6 +54,13 @@ export interface Keys {
   readonly uploads: string;
   /** References that settled while generations waited for them, until those are told. */
   readonly settledReferences: string;
+  batch(id: string): string;
+  /** Index of one project's batches, by ordinal. */
+  batches(project: string): string;
+  /** Batches whose items are not all recorded, by ordinal. */
+  readonly ingesting: string;
+  /** Batches whose items are on their way to storage, by when that began, until they are accepted. */
+  readonly spools: string;
   /** BullMQ's hash of one queue job. */
   job(id: string, run: number): string;
   bull(part: string): string;
@@ -87,6 +94,10 @@ export function keysOf(prefix: string): Keys {
     references: (project) => `${root}rl:${project}`,
     uploads: `${root}uploads`,
     settledReferences: `${root}settled-references`,
+    batch: (id) => `${root}b:${id}`,
+    batches: (project) => `${root}bl:${project}`,
+    ingesting: `${root}ingesting`,
+    spools: `${root}spools`,
     generation: (id) => `${root}g:${id}`,
     list: (project, status) => (status ? `${root}l:${project}:${status}` : `${root}l:${project}`),
     worker: (id) => `${root}w:${id}`,

@@ -10,11 +10,11 @@ export function rfc3339(ms: number): string {
 const DAY_MS = 86_400_000;
 
 /**
- * When the audio of a song goes, in Unix milliseconds; null = never, or there is none.
+ * When the audio of a song goes, in Unix milliseconds; null = never, not known yet, or there is none.
  * @param days RESULT_TTL_DAYS
  */
-export function audioExpiresMs({ status, finishedMs }: GenerationRecord, days: number): number | null {
-  return status === 'succeeded' && finishedMs !== null && days > 0 ? finishedMs + days * DAY_MS : null;
+export function audioExpiresMs({ status, keptFromMs }: GenerationRecord, days: number): number | null {
+  return status === 'succeeded' && keptFromMs !== null && days > 0 ? keptFromMs + days * DAY_MS : null;
 }
 
 /**

@@ -8,7 +8,9 @@ import type { GenerationRecord, HistoryEntry, Song } from './types.ts';
 
 /** The generation with this id, or null. One HGETALL of one record, whose size is bounded. */
 export async function readGeneration(store: RecordStore, id: string): Promise<GenerationRecord | null> {
-  return parseRecord(id, await store.redis.hgetall(store.keys.generation(id)));
+  const record = parseRecord(id, await store.redis.hgetall(store.keys.generation(id)));
+  const [found = null] = await withBatchEnds(store, [record]);
+  return found;
 }
 
 /** Several generations in one round trip; null where one is missing. */
@@ -20,10 +22,25 @@ export async function readGenerations(
   const pipeline = store.redis.pipeline();
   for (const id of ids) pipeline.hgetall(store.keys.generation(id));
   const replies = (await pipeline.exec()) ?? [];
-  return replies.map(([error, hash], index) => {
+  const records = replies.map(([error, hash], index) => {
     if (error) throw error;
     return parseRecord(ids[index]!, hash as Record<string, string>);
   });
+  return withBatchEnds(store, records);
+}
+
+/** Items of a batch are kept from its end on, which only the batch knows: one more round trip for those. */
+async function withBatchEnds(
+  { redis, keys }: RecordStore,
+  records: readonly (GenerationRecord | null)[],
+): Promise<(GenerationRecord | null)[]> {
+  const batches = [...new Set(records.flatMap((record) => record?.batchId ?? []))];
+  if (batches.length === 0) return [...records];
+  const ends = await Promise.all(batches.map((id) => redis.hget(keys.batch(id), 'finished_at')));
+  const endOf = new Map(batches.map((id, at) => [id, numberOrNull(ends[at] ?? undefined)]));
+  return records.map((record) =>
+    record?.batchId == null ? record : { ...record, keptFromMs: endOf.get(record.batchId) ?? null },
+  );
 }
 
 /** Turns the hash of a record, packed or not, into its typed form; null for an empty hash. */
@@ -44,6 +61,7 @@ export function parseRecord(id: string, stored: Record<string, string>): Generat
     priority: hash['priority'] as Priority,
     batchId: hash['batch_id'] ?? null,
     batchIndex: numberOrNull(hash['batch_index']),
+    keptFromMs: hash['batch_id'] === undefined ? numberOrNull(hash['finished_at']) : null,
     attempts: attemptsOf(hash),
     attemptsTotal: Number(hash['attempts_total'] ?? 0),
     counted: Number(hash['counted'] ?? 0),

@@ -1,8 +1,9 @@
 --[[
 retain: one page of settled generations whose time has come. Whole records are packed into one string, songs
-        that were kept long enough are given to the sweep of storage, and in the end records go.
+        that were kept long enough are given to the sweep of storage, and in the end records go. The time of a batch's
+        songs and records begins when the batch ends; batches go like records.
 keys:   1 root of our keys
-args:   1 settled (to pack) | songs (to remove) | records (to erase)  2 ms since they finished  3 most at once
+args:   1 settled (to pack) | songs (to remove) | records | batches (to erase)  2 ms since they finished  3 most at once
 answer: how many it handled
 twice:  handles the next ones
 arrows: none
@@ -29,7 +30,8 @@ local function packed(g)
   local fields = redis.call('HGETALL', g.key)
   local parts = {}
   for i = 1, #fields, 2 do
-    if not is_left_out(fields[i], fields[i + 1]) then
+    -- Whose batch it is stays a field of its own: `retain` asks for it when the song's time has come.
+    if fields[i] ~= 'batch_id' and not is_left_out(fields[i], fields[i + 1]) then
       parts[#parts + 1] = fields[i]
       parts[#parts + 1] = fields[i + 1]
     end
@@ -52,14 +54,31 @@ local function pack(g, finished_at)
   if text then
     redis.call('DEL', g.key)
     redis.call('HSET', g.key, 'packed', text)
+    if g.batch then redis.call('HSET', g.key, 'batch_id', g.batch) end
   end
   keep_in(g.id, g.status == 'succeeded' and 'songs' or 'records', finished_at)
+end
+
+local HOUR_MS = 3600000
+-- The time from which a song or record is kept, when that is later than was thought; nil when its time has come.
+local function kept_from(id, finished_at)
+  local batch = redis.call('HGET', root .. 'g:' .. id, 'batch_id')
+  if not batch then return nil end
+  local f = redis.call('HMGET', root .. 'b:' .. batch, 'project', 'finished_at')
+  -- A batch that is open is looked at again in an hour.
+  local from = f[1] and tonumber(f[2] or int(now - age + HOUR_MS)) or 0
+  return from > tonumber(finished_at) and from > now - age and from or nil
 end
 
 local page = redis.call('ZRANGEBYSCORE', key, '-inf', int(now - age), 'WITHSCORES', 'LIMIT', 0, most)
 for i = 1, #page, 2 do
   local id = page[i]
-  if set == 'songs' then
+  local later = (set == 'songs' or set == 'records') and kept_from(id, page[i + 1])
+  if later then
+    redis.call('ZADD', key, int(later), id)
+  elseif set == 'batches' then
+    erase_batch(id)
+  elseif set == 'songs' then
     redis.call('SADD', root .. 'sweep', id)
     keep_in(id, 'records', page[i + 1])
   else

@@ -45,6 +45,8 @@ export interface GenerationRecord {
   readonly priority: Priority;
   readonly batchId: string | null;
   readonly batchIndex: number | null;
+  /** From when the time that its song and it are kept is reckoned: its end, for an item of a batch the batch's. */
+  readonly keptFromMs: number | null;
   readonly attempts: readonly Attempt[];
   readonly attemptsTotal: number;
   /** Attempts of this run that count toward MAX_ATTEMPTS, and toward MAX_UNKNOWN_CHARGES. */

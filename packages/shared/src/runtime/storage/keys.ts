@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { StorageError } from './storage-error.ts';
 
 const GENERATION_ID = /^[a-z]{3}_[0-9A-Za-z]{1,64}$/;
-const KEY = /^([a-z]{3}_[0-9A-Za-z]{1,64})\/([0-9A-Za-z]{1,64}\.(?:mp3|wav))$/;
+const KEY = /^([a-z]{3}_[0-9A-Za-z]{1,64})\/([0-9A-Za-z]{1,64}\.(?:mp3|wav|ndjson))$/;
 
 export const COMMIT_FILE = 'result.json';
 export const MARK_FILE = '.storage-mark';

@@ -279,6 +279,7 @@ async function* firstBytes(stream: Readable, bytes: number): AsyncGenerator<Buff
 }
 
 function typeOf(file: string): string {
+  if (file.endsWith('.ndjson')) return 'application/x-ndjson';
   return file.endsWith('.wav') ? 'audio/wav' : 'audio/mpeg';
 }
 

@@ -26,8 +26,8 @@ export interface StoreOptions {
 }
 
 /**
- * Where songs and the files of references are kept. Keys are `<id>/<token>.<mp3|wav>`, with the
- * id of a generation or a reference. Every method throws
+ * Where songs and the files of references and batches are kept. Keys are `<id>/<name>.<mp3|wav|ndjson>`,
+ * with the id of a generation, a reference or a batch. Every method throws
  * `StorageError` and nothing else. Every driver passes `storageContract`.
  */
 export interface Storage extends Part {

@@ -24,7 +24,12 @@ local function attempt_of(g, token)
 end
 
 local function save_attempt(g, a)
-  redis.call('HSET', g.key, 'a:' .. string.format('%d', a.number), cjson.encode(a))
+  local field = 'a:' .. string.format('%d', a.number)
+  if g.batch then
+    local before = redis.call('HGET', g.key, field)
+    charge_in_batch(g.batch, g.model, before and cjson.decode(before).charge, a.charge)
+  end
+  redis.call('HSET', g.key, field, cjson.encode(a))
 end
 
 -- upstream: JSON text of what the upstream said, or ''.

@@ -13,3 +13,16 @@ local function erase_record(g)
   forget_deliveries_of(g.id)
   redis.call('DEL', g.key)
 end
+
+-- A batch goes for good, with the file of its items; its generations go by themselves.
+local function erase_batch(id)
+  local key = root .. 'b:' .. id
+  local f = redis.call('HMGET', key, 'project', 'idempotency')
+  redis.call('ZREM', root .. 'keep:batches', id)
+  if not f[1] then return end
+  redis.call('SADD', root .. 'sweep', id)
+  if f[2] and f[2] ~= '' then redis.call('EXPIRE', root .. 'i:' .. f[2], 86400) end
+  redis.call('ZREM', root .. 'bl:' .. f[1], id)
+  forget_deliveries_of(id)
+  redis.call('DEL', key)
+end

@@ -79,6 +79,7 @@ local function packed_words()
     '256000',
     'true',
     'false',
+    'batch_index',
   }
 end
 

@@ -64,7 +64,7 @@ end
 
 local function deciding_fields(key)
   return redis.call('HMGET', key, 'project', 'status', 'run', 'ordinal', 'priority', 'token', 'worker',
-    'not_before', 'counted', 'unknown', 'model', 'answered', 'song', 'spare', 'rl_since', 'policy')
+    'not_before', 'counted', 'unknown', 'model', 'answered', 'song', 'spare', 'rl_since', 'policy', 'batch_id')
 end
 
 -- The few fields that decide; nil when there is no such record.
@@ -77,7 +77,7 @@ local function load(id)
     id = id, key = key, project = f[1], status = f[2], run = tonumber(f[3]), ordinal = f[4], priority = f[5],
     token = f[6], worker = f[7], not_before = tonumber(f[8] or '0'), counted = tonumber(f[9] or '0'),
     unknown = tonumber(f[10] or '0'), model = f[11], answered = f[12], song = f[13], spare = f[14],
-    rl_since = tonumber(f[15] or '0'), policy = f[16],
+    rl_since = tonumber(f[15] or '0'), policy = f[16], batch = f[17],
   }
 end
 
@@ -86,7 +86,7 @@ local function announce(kind, ...)
   redis.call('XADD', root .. 'events', 'MAXLEN', '~', '100000', '*', 'type', kind, ...)
 end
 
--- How many wait, scheduled ones too. It is counted anew once an hour, so that no error in it lasts.
+-- How many wait, scheduled ones too, and those of batches that are not recorded yet. It is counted anew once an hour, so that no error in it lasts.
 local WAITING = { queued = 1, scheduled = 1 }
 local function count_waiting()
   local known = redis.call('GET', root .. 'waiting')
@@ -95,15 +95,21 @@ local function count_waiting()
   for _, project in ipairs(redis.call('SMEMBERS', root .. 'projects')) do
     for status in pairs(WAITING) do waiting = waiting + redis.call('ZCARD', root .. 'l:' .. project .. ':' .. status) end
   end
+  for _, batch in ipairs(redis.call('ZRANGE', root .. 'ingesting', 0, -1)) do
+    local f = redis.call('HMGET', root .. 'b:' .. batch, 'valid', 'ingested')
+    waiting = waiting + tonumber(f[1] or '0') - tonumber(f[2] or '0')
+  end
   redis.call('SET', root .. 'waiting', waiting, 'EX', 3600)
   return waiting
 end
 
 -- @include deliveries.lua
+-- @include batch.lua
 -- The only place where a status changes: index, counter, sequence, history, event and the deliveries owed move together.
 local HISTORY = 100
 local function transition(g, to, now)
   local list = root .. 'l:' .. g.project
+  local from = g.status
   if g.status then redis.call('ZREM', list .. ':' .. g.status, g.id) end
   redis.call('ZADD', list .. ':' .. to, g.ordinal, g.id)
   local more = (WAITING[to] or 0) - (WAITING[g.status] or 0)
@@ -120,4 +126,5 @@ local function transition(g, to, now)
   g.status = to
   announce('generation.' .. to, 'id', g.id, 'project', g.project, 'sequence', sequence, 'status', to, 'run', int(g.run))
   owe_generation(g, to, sequence, SETTLED[to], now)
+  if g.batch then move_in_batch(g.batch, from, to, now) end
 end

@@ -17,8 +17,10 @@ local function settle_stone(id, token, outcome, charge)
   local stone = read_stone(id)
   for _, a in ipairs(stone and stone.attempts or {}) do
     if a.token == token and (not a.charge or a.charge == 'unknown' and charge ~= 'unknown') then
+      local before = a.charge
       a.outcome, a.charge, a.worker = outcome, charge, nil
       if charge ~= 'unknown' then a.token = nil end
+      if stone.batch then charge_in_batch(stone.batch, stone.model, before, charge) end
       redis.call('SET', root .. 'x:' .. id, cjson.encode(stone), 'KEEPTTL')
       redis.call('ZREM', root .. 'calls', id)
     end
