@@ -2,6 +2,8 @@ import { type Pause, pause } from './clock.ts';
 import { SongmillError } from './errors.ts';
 import type { ClientContext, FetchLike } from './request.ts';
 import { ApiKeys } from './resources/api-keys.ts';
+import { Batches } from './resources/batches.ts';
+import { BulkActions } from './resources/bulk-actions.ts';
 import { Events } from './resources/events.ts';
 import { Generations } from './resources/generations.ts';
 import { Health } from './resources/health.ts';
@@ -31,6 +33,8 @@ export interface SongmillOptions {
 /** A client of one Songmill server. It holds no connection and needs no closing. */
 export class Songmill {
   readonly generations: Generations;
+  readonly batches: Batches;
+  readonly bulkActions: BulkActions;
   readonly events: Events;
   readonly references: References;
   readonly apiKeys: ApiKeys;
@@ -55,6 +59,8 @@ export class Songmill {
       random: Math.random,
     };
     this.generations = new Generations(context);
+    this.batches = new Batches(context);
+    this.bulkActions = new BulkActions(context);
     this.events = new Events(context);
     this.references = new References(context);
     this.apiKeys = new ApiKeys(context);

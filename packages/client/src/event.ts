@@ -1,3 +1,4 @@
+import type { Batch } from '@songmill/shared/contract/batch';
 import type { GENERATION_EVENTS } from '@songmill/shared/contract/event';
 import type { Generation } from '@songmill/shared/contract/generation';
 import type { Reference } from '@songmill/shared/contract/reference';
@@ -23,7 +24,10 @@ export type GenerationEvent = {
 export type ReferenceEvent = Told<'reference.succeeded' | 'reference.failed', Reference>;
 
 /** All songs of a batch are settled. */
-export type BatchEvent = Told<'batch.completed' | 'batch.canceled', Readonly<Record<string, unknown>>>;
+export type BatchEvent = Told<'batch.completed' | 'batch.canceled', Batch>;
+
+/** How far a batch is; in its own stream only. */
+export type BatchProgressEvent = Told<'batch.progress', Batch>;
 
 /** What operators are told: only to endpoints that were made with a key that may operate. */
 export type OperatorEvent =

@@ -19,7 +19,7 @@ it('the client imports nothing at run time but its own files, so that it runs in
   const foreign: string[] = [];
   let files = 0;
   for await (const path of glob('src/**/*.ts', { cwd: packageDir.pathname })) {
-    if (path.includes('/testing/') || path.endsWith('.test.ts')) continue;
+    if (/\/(testing|cli)\//.test(path) || path.endsWith('.test.ts')) continue;
     files++;
     const source = await read(path);
     for (const [statement, from = ''] of source.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)';$/gm)) {
@@ -29,7 +29,28 @@ it('the client imports nothing at run time but its own files, so that it runs in
   }
   expect(files).toBeGreaterThan(10);
   expect(foreign).toEqual([]);
-  expect(JSON.parse(await read('package.json')).dependencies ?? {}).toEqual({});
+});
+
+it('nothing of the client imports the command line, which alone has dependencies', async () => {
+  const importing: string[] = [];
+  const needed = new Set<string>();
+  for await (const path of glob('src/**/*.ts', { cwd: packageDir.pathname })) {
+    const source = await read(path);
+    for (const [, from = ''] of source.matchAll(/\bfrom '([^']+)';$/gm)) {
+      if (!path.includes('/cli/')) {
+        if (/(^|\/)cli\//.test(from)) importing.push(path);
+      } else if (!path.endsWith('.test.ts') && !/^(\.|node:)/.test(from)) {
+        needed.add(
+          from
+            .split('/')
+            .slice(0, from.startsWith('@') ? 2 : 1)
+            .join('/'),
+        );
+      }
+    }
+  }
+  expect(importing).toEqual([]);
+  expect(Object.keys(JSON.parse(await read('package.json')).dependencies).sort()).toEqual([...needed].sort());
 });
 
 it('the programs of the README run', async () => {

@@ -37,6 +37,8 @@ export interface Call {
   readonly body?: unknown;
   /** Sent as a form instead; every try sends it anew. */
   readonly form?: FormData;
+  /** Sent as it is, under the type that it has; every try sends it anew. */
+  readonly file?: Blob;
   readonly headers?: Readonly<Record<string, string | undefined>>;
   /** One key for all tries of the call, which makes a POST safe to repeat. */
   readonly idempotencyKey?: string;
@@ -143,6 +145,10 @@ function requestOf(context: ClientContext, call: Call, signal: AbortSignal): { u
     init.body = JSON.stringify(call.body);
   }
   if (call.form !== undefined) init.body = call.form;
+  if (call.file !== undefined) {
+    headers.set('content-type', call.file.type);
+    init.body = call.file;
+  }
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(call.query ?? {})) if (value != null) query.set(name, value);
   return { url: `${context.url}${call.path}${query.size > 0 ? `?${query.toString()}` : ''}`, init };
