@@ -24,7 +24,8 @@ const SHRUNKEN: Readonly<Record<string, string>> = {
   UPSTREAM_RATE_PER_MINUTE: '0',
   UPSTREAM_MAX_CONCURRENCY: '16',
   UPSTREAM_TIMEOUT_MS: '6000',
-  WORKER_CONCURRENCY: '16',
+  // Together little more than may run at once, so that every worker has its share and each can be hit.
+  WORKER_CONCURRENCY: '6',
   WORKER_LEASE_MS: '3000',
   SHUTDOWN_GRACE_MS: '8000',
   RETRY_BASE_MS: '10',

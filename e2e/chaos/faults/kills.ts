@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { pick } from '../random.ts';
-import type { ChaosProcess, ChaosSystem, CrashPoint, Effect, Fault } from '../types.ts';
+import type { ChaosProcess, ChaosSystem, CrashPoint, Effect, Fault, Random } from '../types.ts';
 import {
   between,
   busyVictim,
@@ -171,32 +171,27 @@ function stopped(title: string, graceMs: number | null, weight: number): Fault {
     title,
     weight,
     async inject(system, random) {
+      const victim = graceMs === null ? await anyBusy(system, random) : victimOf(system.workers, random);
+      if (victim === null) return effect(false, 'no call was open');
       if (graceMs !== null) {
-        // They have to be told their grace when they start.
-        for (const each of system.workers) {
-          await each.stop();
-          await each.start({ SHUTDOWN_GRACE_MS: String(graceMs) });
-        }
+        // It has to be told its grace when it starts.
+        await victim.stop();
+        await victim.start({ SHUTDOWN_GRACE_MS: String(graceMs) });
+        await seenWithin(WORK_MS, async () => (await openCalls(system, victim)).length);
       }
-      const busy = await busyVictim(system, random, WORK_MS);
-      if (busy === null) return effect(false, 'no call was open');
-      const { victim } = busy;
       const { exit, held } = await stopWithCalls(system, victim);
-      const ids = [...held];
       await victim.start();
-      for (const each of graceMs === null ? [] : system.workers) {
-        // The others get their usual grace again.
-        if (each === victim || each.process === null) continue;
-        ids.push(...(await stopWithCalls(system, each)).held);
-        await each.start();
-      }
       return effect(
         held.length > 0,
         `${victim.name} was told to stop with ${held.length} calls open and ended with ${exit.signal ?? exit.code}`,
-        ids,
+        held,
       );
     },
   };
+}
+
+async function anyBusy(system: ChaosSystem, random: Random): Promise<ChaosProcess | null> {
+  return (await busyVictim(system, random, WORK_MS))?.victim ?? null;
 }
 
 /** Tells a worker to stop; it is frozen while its open calls are counted, so that none begins or ends meanwhile. */

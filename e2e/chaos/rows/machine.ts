@@ -180,8 +180,7 @@ const twoBuilds = smallRow({
   async around() {
     old = await takeOldBuild();
     // The old build does not know yet that anybody may be told.
-    // With as many slots as calls may run, each worker has its share.
-    return { options: { workers: 2, told: false, env: { WORKER_CONCURRENCY: '6' } }, stop: () => old.stop() };
+    return { options: { workers: 2, told: false }, stop: () => old.stop() };
   },
   async play(run) {
     const load = run.load();
