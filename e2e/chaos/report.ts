@@ -8,9 +8,9 @@ export function reliabilityPage(kept: Kept): string {
   const machines = new Set([...runs, ...rows].map(({ machine }) => describe(machine)));
   return `# What was broken, and what came of it
 
-Written by \`npm run chaos -- --report\`; do not edit. The suite runs the shipped build: two API processes, four workers, a real Redis that syncs every write (\`appendfsync always\`), each process on a wire to it that can be cut, and the simulated upstream, which writes down what it bills before it answers. Clients post songs, lose answers, ask again with the same key, cancel, retry, resolve, read and download, while processes are killed and frozen, wires cut, Redis, storage and upstream taken away. A fault counts only when its effect was seen.
+Written by \`npm run chaos -- --report\`; do not edit. The suite runs the shipped build: two API processes, four workers, a real Redis that syncs every write (\`appendfsync always\`), each process on a wire to it that can be cut, and the simulated upstream, which writes down what it bills before it answers. Clients post songs, lose answers, ask again with the same key, cancel, retry, resolve, read and download, and receivers are told how every song ends, while processes are killed and frozen, wires cut, Redis, storage and upstream taken away, and the receivers fail in every way. A fault counts only when its effect was seen.
 
-Afterwards a checker that asks none of our processes joins what the clients saw with Redis, storage, the workers' spools and the upstream's ledger: every accepted song settled in one state, none published twice, every call of the upstream on record with what it cost, no run over its limits, every index and counter as counted anew, no stray file, no secret anywhere. It is itself tested with forged runs, to each of which it must object (\`npm run chaos -- --checker-self-test\`).
+Afterwards a checker that asks none of our processes joins what the clients saw with Redis, storage, the workers' spools and the upstream's ledger: every accepted song settled in one state, none published twice, every call of the upstream on record with what it cost, no run over its limits, every event told to whoever asked for it, signed, with one id and the same bytes at each attempt, every index and counter as counted anew, no stray file, no secret anywhere. It is itself tested with forged runs, to each of which it must object (\`npm run chaos -- --checker-self-test\`).
 
 ## Everything at once
 
@@ -25,6 +25,8 @@ ${table(
     'calls per song',
     'attempts with charge unknown',
     'billed more than once',
+    'webhooks asked for',
+    'received',
     'recovery p50',
     'recovery p99',
     'minutes',
@@ -72,6 +74,8 @@ function runCells(run: KeptRun): string[] {
     figures?.calls_per_generation.toFixed(3) ?? '?',
     String(figures?.attempts_charge_unknown ?? '?'),
     String(run.billed_again),
+    String(figures?.webhooks_asked_for ?? '?'),
+    String(figures?.webhooks_received ?? '?'),
     seconds(run.recovery_ms.p50),
     seconds(run.recovery_ms.p99),
     run.minutes.toFixed(1),

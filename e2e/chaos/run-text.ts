@@ -27,6 +27,7 @@ export function runText(run: MixedRun): string {
         .join(', ')}`,
       `  lost ${figures.lost}, published twice ${figures.double_published}, calls without a record ${figures.calls_without_record}, billed more than once (on record) ${run.billedAgain}`,
       `  ${figures.ledger_calls} calls, ${figures.ledger_charges} billed, ${figures.calls_per_generation.toFixed(3)} calls per song; attempts with charge unknown ${figures.attempts_charge_unknown}, spares ${figures.spares}`,
+      `  ${figures.webhooks_asked_for} webhooks asked for, ${figures.webhooks_received} received, repeated ones included`,
     );
   }
   lines.push(
