@@ -39,9 +39,7 @@ export function addReferenceCommands(program: Command, attach: Attach): void {
 
 async function upload(task: Task, [path = '']: readonly string[], options: UploadOptions): Promise<Exit> {
   const { client, signal } = task;
-  const file = await openAsBlob(path).catch((error: Error) => {
-    throw new CliError(`${path}: ${error.message}`, EXIT.invalidFile);
-  });
+  const file = await blobOf(path);
   const input = { file, purpose: options.purpose, filename: basename(path) };
   const given = await client.references.upload(input, { signal });
   const reference = options.wait
@@ -55,6 +53,14 @@ async function upload(task: Task, [path = '']: readonly string[], options: Uploa
   ];
   await task.out.record(reference, lines.filter(Boolean).join('\n'));
   return reference.status === 'failed' ? EXIT.failure : EXIT.ok;
+}
+
+async function blobOf(path: string): Promise<Blob> {
+  try {
+    return await openAsBlob(path);
+  } catch (error) {
+    throw new CliError(`${path}: ${(error as Error).message}`, EXIT.invalidFile);
+  }
 }
 
 async function list(
