@@ -69,11 +69,14 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const uploadQueue = openQueue('references', redis, settings.REDIS_PREFIX);
   uploadQueue.on('error', onError);
   const uploads = createPointerAdder(uploadQueue, logger);
+  const ingestQueue = openQueue('ingest', redis, settings.REDIS_PREFIX);
+  ingestQueue.on('error', onError);
+  const ingests = createPointerAdder(ingestQueue, logger);
   const auth = createAuthenticator({ store, apiKey: settings.API_KEY, logger });
   const minFreeBytes = settings.STORAGE_MIN_FREE_BYTES;
   const foundations = startFoundations({ store, storage, minFreeBytes, logger });
   const readiness = createReadiness(store, foundations);
-  const ctx: ApiContext = { settings, logger, store, storage, pointers, uploads, hub, auth, readiness };
+  const ctx: ApiContext = { settings, logger, store, storage, pointers, uploads, ingests, hub, auth, readiness };
   const server = createHttpServer(createRouter(ctx, ROUTES), { ...LIMITS, ...options.limits });
   const stopping = new AbortController();
   let keys: Promise<void> = Promise.resolve();
@@ -86,8 +89,10 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     foundations,
     pointers,
     uploads,
+    ingests,
     { stop: () => queue.close() },
     { stop: () => uploadQueue.close() },
+    { stop: () => ingestQueue.close() },
     { stop: async () => redis.disconnect() },
   ];
   let stopped: Promise<void> | null = null;

@@ -28,6 +28,8 @@ export interface ApiContext {
   readonly pointers: PointerAdder;
   /** The same for the queue of references. */
   readonly uploads: PointerAdder;
+  /** And for the queue of batches. */
+  readonly ingests: PointerAdder;
   readonly hub: EventHub;
   readonly auth: Authenticator;
   readonly readiness: Readiness;

@@ -15,6 +15,9 @@ export type WireCode = keyof typeof WIRE_STATUS;
 
 interface Extras {
   readonly errors?: readonly InputFault[];
+  /** How many faults there are, when not all of them are told. */
+  readonly error_count?: number;
+  readonly truncated?: boolean;
   readonly required_scope?: Scope;
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
@@ -37,9 +40,10 @@ export class ProblemError extends Error {
 export class ValidationError extends ProblemError {
   override readonly name = 'ValidationError';
 
-  constructor(faults: readonly InputFault[]) {
-    const detail = faults.length === 1 ? '1 fault in the request' : `${faults.length} faults in the request`;
-    super('validation_failed', detail, { errors: faults });
+  constructor(faults: readonly InputFault[], more: Pick<Extras, 'error_count' | 'truncated'> = {}) {
+    const count = more.error_count ?? faults.length;
+    const detail = count === 1 ? '1 fault in the request' : `${count} faults in the request`;
+    super('validation_failed', detail, { errors: faults, ...more });
   }
 }
 

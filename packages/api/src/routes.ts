@@ -6,6 +6,7 @@ import type { ProblemCode, Scope } from '@songmill/shared/contract/words';
 import { pauseRequestSchema, queueListSchema, queueSchema } from '@songmill/shared/contract/queue';
 import { workerListSchema } from '@songmill/shared/contract/worker';
 import { z } from 'zod';
+import { BATCH_ROUTES } from './batch/routes.ts';
 import type { Handler } from './context.ts';
 import { apiKeyQuerySchema, createApiKey, listApiKeys, revokeApiKey } from './operate/api-keys.ts';
 import { listQueues, pauseQueue, resumeQueue } from './operate/queues.ts';
@@ -63,6 +64,8 @@ export interface Route {
   /** The body may be left out. */
   readonly bodyOptional?: true;
   readonly form?: z.ZodType;
+  /** Bodies that are text of their own kind. */
+  readonly textTypes?: readonly string[];
   readonly answers: Readonly<Record<number, AnswerShape>>;
   /** A 200 is a stream of events for those who accept one. */
   readonly alsoStreams?: true;
@@ -185,6 +188,7 @@ export const ROUTES: readonly Route[] = [
     answers: { 202: referenceSchema },
     problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
   }),
+  ...BATCH_ROUTES,
   ...EVENT_ROUTES,
   ...WEBHOOK_ROUTES,
   row({

@@ -12,6 +12,7 @@ import { noteStorageTrouble } from '@songmill/shared/runtime/records/storage-tro
 import { connectRedis } from '@songmill/shared/runtime/redis';
 import type { Settings } from '@songmill/shared/runtime/settings';
 import { openStorage } from '@songmill/shared/runtime/storage/storage';
+import { startIngests } from './batch/ingests.ts';
 import { startHealth } from './health.ts';
 import { type Consumer, startConsumer } from './queue/consumer.ts';
 import type { WorkerContext } from './queue/context.ts';
@@ -114,19 +115,22 @@ export async function startWorker({ settings, logger, readKey, crashPoint }: Wor
   const watchdog = startWatchdog(context, () => startConsumer(context));
   inUse = watchdog.running;
   const uploads = await startUploadConsumer(context, readKey);
+  const ingests = await startIngests(context);
   const health = await startHealth(context, watchdog);
 
   let stopped: Promise<void> | null = null;
   const stop = async () => {
     // Not waited for yet: a loop that waits for Redis must not keep paid calls from their grace.
     const loops = stopAll([feeder, schedule, repairs]);
-    await drain([watchdog, uploads], settings.SHUTDOWN_GRACE_MS, giveUp);
+    await drain([watchdog, uploads, ingests], settings.SHUTDOWN_GRACE_MS, giveUp);
     const leave = async () => {
       await loops;
       // Last, so that what ended just now is told, too.
       await deliveries.drain();
       await adoption.stop();
-      await stopAll([watchdog, uploads, deliveries, heartbeat, health, foundations, upstream, journal, storage]);
+      await stopAll([
+        ...[watchdog, uploads, ingests, deliveries, heartbeat, health, foundations, upstream, journal, storage],
+      ]);
       await queue.close();
     };
     if (!(await within(LEAVE_MS, leave()))) log.error('Redis or storage did not let go in time; leaving all the same');

@@ -77,7 +77,7 @@ export function streamHeaders(call: Call): Record<string, string | number> {
 
 /** The body of a problem answer (RFC 9457). */
 export function problemBody(error: ProblemError, requestId: string, instance: string): Record<string, unknown> {
-  const { errors, required_scope } = error.extras;
+  const { errors, error_count, truncated, required_scope } = error.extras;
   return {
     type: `/docs/errors#${error.code}`,
     title: PROBLEM_TEXTS[error.code].title,
@@ -87,6 +87,7 @@ export function problemBody(error: ProblemError, requestId: string, instance: st
     code: error.code,
     request_id: requestId,
     ...(errors ? { errors } : {}),
+    ...(error_count === undefined ? {} : { error_count, truncated }),
     ...(required_scope ? { required_scope } : {}),
   };
 }

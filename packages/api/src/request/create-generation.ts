@@ -35,7 +35,8 @@ export async function createGeneration(ctx: ApiContext, call: Call): Promise<voi
   answer(ctx, call, record, accepted.replayed, seconds);
 }
 
-const NAMED_FAULTS = {
+/** Why a reference or id may not be named. */
+export const NAMED_FAULTS = {
   unknown_reference: 'no such reference',
   wrong_purpose: 'the reference was uploaded for another purpose and gives no such id',
   foreign_id: 'this id was obtained for another project',

@@ -1,4 +1,4 @@
-import { listGenerations as listRecords } from '@songmill/shared/runtime/records/list';
+import { listBatchItems, listGenerations as listRecords } from '@songmill/shared/runtime/records/list';
 import type { ApiContext, Call, Faults } from '../context.ts';
 import { ValidationError } from '../errors.ts';
 import { sendJson } from './answer.ts';
@@ -7,7 +7,7 @@ import { type ListQuery, listQuerySchema } from './list-query.ts';
 import { parseQuery } from './query.ts';
 import { showGeneration } from './show-generation.ts';
 
-/** `GET /v1/generations`: newest first, filtered, a page at a time. */
+/** `GET /v1/generations`: newest first, of a batch in input order; filtered, a page at a time. */
 export async function listGenerations(ctx: ApiContext, call: Call): Promise<void> {
   const faults: Faults = [];
   const query = parseQuery(listQuerySchema, call.rawQuery, faults);
@@ -21,11 +21,9 @@ export async function listGenerations(ctx: ApiContext, call: Call): Promise<void
   const filters = filtersOf(query, project);
   const after = positionOf(query, filters);
 
-  // Batches come in a later version, so nothing belongs to one.
-  const page =
-    query.batch_id !== undefined
-      ? { records: [], next: null }
-      : await listRecords(ctx.store, { ...filters, limit: query.limit, after });
+  const { batchId, ...others } = filters;
+  const asked = { ...others, limit: query.limit, after };
+  const page = batchId === null ? await listRecords(ctx.store, asked) : await listBatchItems(ctx.store, batchId, asked);
   const data = await Promise.all(page.records.map((record) => showGeneration(ctx, record)));
   const next = page.next === null ? null : writeCursor(filters, page.next);
   sendJson(call, 200, { data, has_more: next !== null, next_cursor: next });

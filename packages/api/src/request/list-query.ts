@@ -17,6 +17,12 @@ export const afterSchema = z
   .optional()
   .meta({ description: '`next_cursor` of the page before; bound to its filters' });
 
+export const projectSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'the name of a project')
+  .optional()
+  .meta({ description: 'for keys with `operate`, which otherwise see every project' });
+
 /** Filters of `GET /v1/generations`. Everything arrives as text. */
 export const listQuerySchema = z.strictObject({
   status: z
@@ -34,11 +40,7 @@ export const listQuerySchema = z.strictObject({
   model: z.string().max(64).optional(),
   created_after: time.optional().meta({ description: 'later than this time' }),
   created_before: time.optional().meta({ description: 'earlier than this time' }),
-  project: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'the name of a project')
-    .optional()
-    .meta({ description: 'for keys with `operate`, which otherwise see every project' }),
+  project: projectSchema,
   limit: limitSchema,
   after: afterSchema,
 });

@@ -31,6 +31,7 @@ const TITLES: Readonly<Record<number, string>> = {
 
 const TAGS: Readonly<Record<string, string>> = {
   generations: 'One song asked for, and what became of it',
+  batches: 'Many songs asked for at once',
   models: 'What songs are made with',
   events: 'What happens, as it happens',
   references: 'Uploaded voices and instrumentals',
@@ -90,11 +91,12 @@ function tagOf(route: Route): string {
   return /^\/v1\/([a-z-]+)/.exec(route.path)?.[1] ?? 'server';
 }
 
-function bodyOf({ json, form, bodyOptional }: Route): Pick<ZodOpenApiOperationObject, 'requestBody'> {
+function bodyOf({ json, form, bodyOptional, textTypes = [] }: Route): Pick<ZodOpenApiOperationObject, 'requestBody'> {
   if (!json && !form) return {};
   const content = {
     ...(json ? { 'application/json': { schema: json } } : {}),
     ...(form ? { 'multipart/form-data': { schema: form } } : {}),
+    ...Object.fromEntries(textTypes.map((type) => [type, { schema: z.string() }])),
   };
   return { requestBody: { required: bodyOptional !== true, content } };
 }

@@ -68,8 +68,10 @@ export function createHttpServer(listener: Listener, limits: ServerLimits): Serv
   return server;
 }
 
+const UPLOADS: ReadonlySet<string> = new Set(['/v1/references', '/v1/batches']);
+
 function isUpload(req: IncomingMessage): boolean {
-  return req.method === 'POST' && req.url?.split('?')[0] === '/v1/references';
+  return req.method === 'POST' && UPLOADS.has(req.url?.split('?')[0] ?? '');
 }
 
 /** Node has one time limit for all requests, which uploads need longer; a body of any other one ends here. */

@@ -7,6 +7,7 @@ import {
   faultsOf,
   type FieldFault,
   type ItemRules,
+  START_BY_PASSED,
   validateGeneration,
 } from './generation-rules.ts';
 
@@ -173,7 +174,8 @@ function createJudge({ defaults, rules, mostItems, alsoFault }: BatchReading) {
     const judged = validateGeneration(whole, rules);
     const also = alsoFault?.(whole) ?? null;
     const seen = new Set(readFaults.map((fault) => fault.pointer));
-    const found = told([...(judged.ok ? [] : judged.faults), ...(also === null ? [] : [also])]);
+    const late = judged.ok && isLate(judged.request, rules) ? [START_BY_PASSED] : [];
+    const found = told([...(judged.ok ? late : judged.faults), ...(also === null ? [] : [also])]);
     const faults = [...readFaults, ...found.filter((fault) => fault.pointer === pointer || !seen.has(fault.pointer))];
     const customId = whole['custom_id'];
     if (typeof customId === 'string') {
@@ -190,6 +192,10 @@ function createJudge({ defaults, rules, mostItems, alsoFault }: BatchReading) {
   }
 
   return Object.assign(judge, { count: () => index });
+}
+
+function isLate({ start_by }: AcceptedRequest, { nowMs = Date.now() }: ItemRules): boolean {
+  return start_by !== null && Date.parse(start_by) <= nowMs;
 }
 
 /** Nested objects of both sides are put together, but for a webhook, which is one thing. */

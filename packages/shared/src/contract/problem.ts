@@ -8,6 +8,8 @@ export const inputFaultSchema = z
     parameter: z.string().optional().meta({ description: 'query parameter' }),
     header: z.string().optional(),
     field: z.string().optional().meta({ description: 'multipart field' }),
+    line: z.number().int().optional().meta({ description: 'of a file of many items, from 1' }),
+    column: z.number().int().nullable().optional().meta({ description: 'CSV: the column; broken JSON: the character' }),
     code: z.string(),
     message: z.string(),
   })
@@ -25,6 +27,12 @@ export const problemSchema = z
     code: z.string().meta({ description: 'treat an unknown code by its HTTP class' }),
     request_id: z.string(),
     errors: z.array(inputFaultSchema).optional(),
+    error_count: z
+      .number()
+      .int()
+      .optional()
+      .meta({ description: 'of a batch: all faults, of which `errors` has the first' }),
+    truncated: z.boolean().optional(),
     required_scope: z.string().optional(),
   })
   .meta({ id: 'Problem' });

@@ -82,6 +82,9 @@ export const settingsSchema = z.object({
     .meta({ group: 'API', about: 'when set, every URL in answers and files is absolute; otherwise a path' }),
   MAX_BODY_BYTES: bytes.default(1_048_576).meta({ group: 'API', about: 'largest JSON body' }),
   MAX_REFERENCE_BYTES: bytes.default(52_428_800).meta({ group: 'API', about: 'largest file of a reference' }),
+  MAX_BATCH_BYTES: bytes.default(209_715_200).meta({ group: 'API', about: 'largest body of a batch' }),
+  // Ids of items hold five hexadecimal digits of their place (runtime/ids.ts).
+  MAX_BATCH_ITEMS: integer(1, 1_000_000).default(100_000).meta({ group: 'API', about: 'most items of a batch' }),
   MAX_WAITING: integer(1, 100_000_000)
     .default(1_000_000)
     .meta({ group: 'API', about: 'waiting generations in all; beyond it 429 queue_full' }),

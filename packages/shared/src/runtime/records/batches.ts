@@ -111,3 +111,16 @@ export async function listBatches(
   const batches = found.flatMap((hash, at) => parseBatch(page[at]!.id, hash) ?? []);
   return { batches, next: entries.length > limit ? page.at(-1)!.ordinal : null };
 }
+
+/** The items of a batch go to storage now. Should it never be accepted, what is there is swept a day later. */
+export async function noteSpool({ redis, keys }: RecordStore, id: string): Promise<void> {
+  await redis.zadd(keys.spools, Date.now(), id);
+}
+
+/** Gives files of batches that were never accepted to the sweep of storage. @param ageMs since they were begun */
+export async function sweepSpools({ redis, keys }: RecordStore, ageMs: number, most: number): Promise<void> {
+  for (const id of await redis.zrangebyscore(keys.spools, '-inf', Date.now() - ageMs, 'LIMIT', 0, most)) {
+    const kept = (await redis.exists(keys.batch(id))) === 1;
+    await (kept ? redis.multi() : redis.multi().sadd(keys.sweep, id)).zrem(keys.spools, id).exec();
+  }
+}

@@ -1,4 +1,6 @@
 import type { GenerationErrorCode, Status } from '../../contract/words.ts';
+import { itemId } from '../ids.ts';
+import { readBatchRecord } from './batches.ts';
 import { readGenerations } from './read.ts';
 import type { RecordStore } from './store.ts';
 import type { GenerationRecord } from './types.ts';
@@ -55,6 +57,36 @@ export async function listGenerations(store: RecordStore, query: ListQuery): Pro
     if (entries.length < count) return { records, next: null };
   }
   return { records, next: before };
+}
+
+/**
+ * Items of one batch in input order. Their ids are made of the batch's id and their place, so there is no
+ * index to walk; `after` is the place of the last one seen.
+ */
+export async function listBatchItems(store: RecordStore, batchId: string, query: ListQuery): Promise<ListPage> {
+  const batch = await readBatchRecord(store, batchId);
+  if (batch === null || (query.project !== null && batch.project !== query.project)) return { records: [], next: null };
+  const { total } = batch.counts;
+  const records: GenerationRecord[] = [];
+  let from = query.after === null ? 0 : query.after + 1;
+  const end = Math.min(total, from + MOST_LOOKED_AT);
+  while (from < end) {
+    const count = Math.min(100, end - from);
+    const ids = Array.from({ length: count }, (_, at) => itemId(batchId, from + at));
+    for (const record of await readGenerations(store, ids)) {
+      if (record === null || !matches(record, query) || !isWithin(record, query)) continue;
+      if (records.length === query.limit) return { records, next: records.at(-1)!.batchIndex };
+      records.push(record);
+    }
+    from += count;
+  }
+  return { records, next: from < total ? from - 1 : null };
+}
+
+function isWithin({ createdMs }: GenerationRecord, { createdAfterMs, createdBeforeMs }: ListQuery): boolean {
+  return (
+    (createdAfterMs === null || createdMs > createdAfterMs) && (createdBeforeMs === null || createdMs < createdBeforeMs)
+  );
 }
 
 async function indexesOf(store: RecordStore, query: ListQuery): Promise<string[]> {
