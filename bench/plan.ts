@@ -46,7 +46,7 @@ export const FULL: Plan = {
   eventCount: 100,
   deliveryCount: 5000,
   deadRounds: 5,
-  deadEvents: 20,
+  deadEvents: 12,
   estimateCount: 300,
   profile: null,
 };

@@ -14,7 +14,7 @@ import { receivedBy, startCannedReceiver, startCannedUpstream, startWorker, stop
 import { until } from '../until.ts';
 
 export const ENDPOINTS = 100;
-export const EVENT_EVERY_MS = 250;
+export const EVENT_EVERY_MS = 700;
 /** So much longer may the others wait: a share, or so many ms where that is more. */
 const AIM_SHARE = 1.25;
 const AIM_MORE_MS = 5;
