@@ -12,9 +12,11 @@ export interface BatchInput {
   readonly name?: string | null | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Told how the batch ended; its songs have webhooks of their own, or those of `defaults`. */
-  readonly webhook?: (Pick<BatchWebhook, 'url'> & Partial<BatchWebhook>) | null | undefined;
+  readonly webhook?: WebhookInput | null | undefined;
   readonly on_invalid?: BatchOptions['on_invalid'] | undefined;
 }
+
+type WebhookInput = Pick<BatchWebhook, 'url'> & Partial<BatchWebhook>;
 
 /** What a file is. */
 export type BatchFormat = 'csv' | 'ndjson' | 'json';
@@ -29,6 +31,8 @@ export interface SubmitOptions extends SpendOptions {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Fields of items that do not have their own. */
   readonly defaults?: Partial<GenerationInput> | undefined;
+  /** Told how the batch ended; its songs have webhooks of their own, or those of `defaults`. */
+  readonly webhook?: WebhookInput | undefined;
   /** `reject` (default): one bad line refuses the file. `skip`: bad lines are counted and kept. */
   readonly onInvalid?: BatchOptions['on_invalid'] | undefined;
   /** CSV: the header that stands for a field, as `{ lyrics: 'Text' }`. */
@@ -112,9 +116,10 @@ export function submitQueryOf(options: SubmitOptions): Record<string, string | u
         .map(([field, header]) => `${field}:${header}`)
         .join(','),
     extra_columns: options.extraColumns,
-    delimiter: options.delimiter,
+    delimiter: options.delimiter === '\t' ? 'tab' : options.delimiter,
     ...dotted('metadata', options.metadata),
     ...dotted('defaults', options.defaults),
+    ...dotted('webhook', options.webhook),
   };
 }
 

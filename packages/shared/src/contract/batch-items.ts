@@ -202,7 +202,7 @@ function isLate({ start_by }: AcceptedRequest, { nowMs = Date.now() }: ItemRules
 const PUT_TOGETHER: ReadonlySet<string> = new Set(['audio_setting', 'metadata']);
 
 /** What an item leaves out comes from the defaults; its fields that begin with `_` are notes and go. */
-function withDefaults(
+export function withDefaults(
   item: Readonly<Record<string, unknown>>,
   defaults: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {

@@ -4,11 +4,11 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { Generation } from '@songmill/shared/contract/generation';
+import { songFileName } from '@songmill/shared/contract/song-file-name';
 import { isApiError } from '../../errors.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
 import { createProgress } from '../progress.ts';
 import type { Task } from '../task.ts';
-import { fileNameOf } from './file-name.ts';
 
 interface Tally {
   songs: number;
@@ -35,7 +35,7 @@ export async function saveResults(task: Task, id: string, folder: string, parall
   const running = new Set<Promise<void>>();
   try {
     for await (const song of client.batches.items(id, { signal })) {
-      const file = song.result === null ? null : fileNameOf(song, song.result.format, counts.total);
+      const file = song.result === null ? null : nameOf(song, song.result.format, counts.total);
       if (!manifest.write(`${JSON.stringify({ file, ...song })}\n`)) {
         await Promise.race([new Promise<void>((resolve) => manifest.once('drain', () => resolve())), failed]);
       }
@@ -61,6 +61,10 @@ export async function saveResults(task: Task, id: string, folder: string, parall
   await out.record({ object: 'batch_download', batch_id: id, folder, ...tally }, textOf(tally, folder));
   if (tally.failures.length > 0) return EXIT.failure;
   return tally.without > 0 ? EXIT.songsFailed : EXIT.ok;
+}
+
+function nameOf({ batch_index, custom_id, id }: Generation, format: string, total: number): string {
+  return songFileName({ batchIndex: batch_index ?? 0, customId: custom_id, id, format }, total);
 }
 
 async function saveOne({ client, signal }: Task, song: Generation, path: string, tally: Tally): Promise<void> {

@@ -6,9 +6,13 @@ import {
   type BatchReading,
   readBatch,
   readBatchOptions,
+  withDefaults,
 } from '@songmill/shared/contract/batch-items';
+import { type BatchQuery, readBatchQuery } from '@songmill/shared/contract/batch-query';
 import { MODELS, modelNamed } from '@songmill/shared/contract/models';
-import { type BatchFile, defaultsOf } from './source.ts';
+import { submitQueryOf } from '../../resources/batch-calls.ts';
+import { CliError, EXIT } from '../exit.ts';
+import { type BatchFile, submitOptionsOf } from './source.ts';
 import { splitItem } from './split.ts';
 
 /** What a server takes unless it is set up otherwise (MAX_BATCH_ITEMS, MAX_BODY_BYTES, DEFAULT_MODEL). */
@@ -70,22 +74,30 @@ export async function validateFile(file: BatchFile, { onFault, onItem }: Listene
 }
 
 async function readingOf(file: BatchFile): Promise<BatchReading | { readonly faults: readonly ItemFault[] }> {
-  const { format, options } = file;
-  let defaults = defaultsOf(options.set ?? {});
-  if (format === 'json') {
+  const { options, csv } = queryOf(file);
+  let { defaults } = options;
+  if (file.format === 'json') {
     const judged = await readBatchOptions(createReadStream(file.path), MOST_ITEM_BYTES);
     if (!('options' in judged)) return judged;
     defaults = judged.options.defaults;
   }
-  const columns = new Map(Object.entries(options.columns ?? {}).map(([field, header]) => [header, field]));
   return {
-    format,
+    format: file.format,
     defaults,
-    csv: { columns, extraColumns: options.extraColumns ?? 'reject', delimiter: options.delimiter ?? null },
+    csv,
     rules: { models: MODELS, defaultModel: DEFAULT_MODEL, onUnknownCharge: 'retry' },
     mostItems: MOST_ITEMS,
     mostItemBytes: MOST_ITEM_BYTES,
   };
+}
+
+/** The options, read from the query that would be sent, as the server reads them. */
+function queryOf(file: BatchFile): BatchQuery {
+  const sent = Object.entries(submitQueryOf(submitOptionsOf(file)));
+  const given = sent.filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const { query, faults } = readBatchQuery(new Map(given), file.format);
+  if (query !== null) return query;
+  throw new CliError(faults.map(({ parameter, message }) => `${parameter}: ${message}`).join('; '), EXIT.usage);
 }
 
 function isTooLong({ pointer, code }: ItemFault): boolean {
@@ -95,8 +107,7 @@ function isTooLong({ pointer, code }: ItemFault): boolean {
 /** The parts of an item that is too long and has no other fault; null for any other. */
 function partsOf(line: Extract<BatchLine, { kind: 'refused' }>, { defaults }: BatchReading) {
   if (line.item === null || !line.faults.every(isTooLong)) return null;
-  const notes = Object.entries(line.item).filter(([name]) => !name.startsWith('_'));
-  const item: Record<string, unknown> = { ...defaults, ...Object.fromEntries(notes) };
+  const item = withDefaults(line.item, defaults);
   const { limits } = modelNamed(typeof item['model'] === 'string' ? item['model'] : DEFAULT_MODEL);
   return splitItem(item, limits.lyrics.max, `line-${line.line}`);
 }
