@@ -1,4 +1,5 @@
 import { apiKeyRequestSchema, apiKeySchema } from '@songmill/shared/contract/api-key';
+import { bulkActionSchema, bulkQuoteSchema, bulkRequestSchema } from '@songmill/shared/contract/bulk-action';
 import { generationRequestSchema, generationSchema } from '@songmill/shared/contract/generation';
 import { referenceSchema } from '@songmill/shared/contract/reference';
 import { modelListSchema } from '@songmill/shared/contract/model-list';
@@ -6,9 +7,17 @@ import type { ProblemCode, Scope } from '@songmill/shared/contract/words';
 import { pauseRequestSchema, queueListSchema, queueSchema } from '@songmill/shared/contract/queue';
 import { workerListSchema } from '@songmill/shared/contract/worker';
 import { z } from 'zod';
-import { BATCH_ROUTES } from './batch/routes.ts';
 import type { Handler } from './context.ts';
+import { BATCH_RESULT_ROUTES } from './batch/result-routes.ts';
+import { BATCH_ROUTES } from './batch/routes.ts';
 import { apiKeyQuerySchema, createApiKey, listApiKeys, revokeApiKey } from './operate/api-keys.ts';
+import {
+  bulkQuerySchema,
+  cancelBulkAction,
+  createBulkAction,
+  getBulkAction,
+  listBulkActions,
+} from './operate/bulk-actions.ts';
 import { listQueues, pauseQueue, resumeQueue } from './operate/queues.ts';
 import { listWorkers } from './operate/workers.ts';
 import { getLiveness, getReadiness } from './operate/health.ts';
@@ -82,6 +91,9 @@ const referencePage = z
 const apiKeyPage = z
   .object({ data: z.array(apiKeySchema), has_more: z.boolean(), next_cursor: z.string().nullable() })
   .meta({ id: 'ApiKeyPage' });
+const bulkActionPage = z
+  .object({ data: z.array(bulkActionSchema), has_more: z.boolean(), next_cursor: z.string().nullable() })
+  .meta({ id: 'BulkActionPage' });
 const liveness = z.object({ status: z.literal('ok') }).meta({ id: 'Liveness' });
 
 const GENERATION = '/v1/generations/{id}';
@@ -189,6 +201,7 @@ export const ROUTES: readonly Route[] = [
     problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
   }),
   ...BATCH_ROUTES,
+  ...BATCH_RESULT_ROUTES,
   ...EVENT_ROUTES,
   ...WEBHOOK_ROUTES,
   row({
@@ -214,6 +227,33 @@ export const ROUTES: readonly Route[] = [
     ...{ method: 'GET', path: '/v1/workers', scope: 'operate', handle: listWorkers },
     ...{ name: 'listWorkers', summary: 'The processes that make the calls' },
     answers: { 200: workerListSchema },
+  }),
+  row({
+    ...{ method: 'POST', path: '/v1/bulk-actions', scope: 'operate', handle: createBulkAction },
+    ...{ name: 'createBulkAction', summary: 'Act on everything that a filter matches, or say how much that is' },
+    headers: ['Idempotency-Key'],
+    json: bulkRequestSchema,
+    answers: { 200: bulkQuoteSchema, 202: bulkActionSchema },
+    problems: ['not_found', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
+  }),
+  row({
+    ...{ method: 'GET', path: '/v1/bulk-actions', scope: 'operate', handle: listBulkActions },
+    ...{ name: 'listBulkActions', summary: 'List bulk actions, newest first' },
+    query: bulkQuerySchema,
+    answers: { 200: bulkActionPage },
+  }),
+  row({
+    ...{ method: 'GET', path: '/v1/bulk-actions/{id}', scope: 'operate', handle: getBulkAction },
+    ...{ name: 'getBulkAction', summary: 'Read one bulk action: how far it is' },
+    answers: { 200: bulkActionSchema },
+    problems: ['not_found'],
+  }),
+  row({
+    ...{ method: 'POST', path: '/v1/bulk-actions/{id}/cancel', scope: 'operate', handle: cancelBulkAction },
+    ...{ name: 'cancelBulkAction', summary: 'Stop a bulk action; what it did stays' },
+    ...{ json: emptyBodySchema, bodyOptional: true },
+    answers: { 200: bulkActionSchema },
+    problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type'],
   }),
   row({
     ...{ method: 'POST', path: '/v1/api-keys', scope: 'admin', handle: createApiKey },

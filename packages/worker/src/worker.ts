@@ -12,6 +12,7 @@ import { noteStorageTrouble } from '@songmill/shared/runtime/records/storage-tro
 import { connectRedis } from '@songmill/shared/runtime/redis';
 import type { Settings } from '@songmill/shared/runtime/settings';
 import { openStorage } from '@songmill/shared/runtime/storage/storage';
+import { startBulkActions } from './batch/bulk-actions.ts';
 import { startIngests } from './batch/ingests.ts';
 import { startHealth } from './health.ts';
 import { type Consumer, startConsumer } from './queue/consumer.ts';
@@ -111,6 +112,7 @@ export async function startWorker({ settings, logger, readKey, crashPoint }: Wor
   };
   const schedule = startSchedule({ records, queue, workerId, logger: log, wakeFeeder: feeder.wake });
   const repairs = startRepairs(context);
+  const bulk = startBulkActions(context);
   const adoption = startAdoption(context);
   const watchdog = startWatchdog(context, () => startConsumer(context));
   inUse = watchdog.running;
@@ -121,7 +123,7 @@ export async function startWorker({ settings, logger, readKey, crashPoint }: Wor
   let stopped: Promise<void> | null = null;
   const stop = async () => {
     // Not waited for yet: a loop that waits for Redis must not keep paid calls from their grace.
-    const loops = stopAll([feeder, schedule, repairs]);
+    const loops = stopAll([feeder, schedule, repairs, bulk]);
     await drain([watchdog, uploads, ingests], settings.SHUTDOWN_GRACE_MS, giveUp);
     const leave = async () => {
       await loops;
@@ -129,7 +131,16 @@ export async function startWorker({ settings, logger, readKey, crashPoint }: Wor
       await deliveries.drain();
       await adoption.stop();
       await stopAll([
-        ...[watchdog, uploads, ingests, deliveries, heartbeat, health, foundations, upstream, journal, storage],
+        watchdog,
+        uploads,
+        ingests,
+        deliveries,
+        heartbeat,
+        health,
+        foundations,
+        upstream,
+        journal,
+        storage,
       ]);
       await queue.close();
     };

@@ -40,6 +40,7 @@ const TAGS: Readonly<Record<string, string>> = {
   'webhook-deliveries': 'Events on their way to URLs',
   queues: 'What waits, and what stops it',
   workers: 'The processes that make the calls',
+  'bulk-actions': 'One action on everything that a filter matches',
   'api-keys': 'Who may do what',
   server: 'Health and documentation; no key needed',
 };

@@ -9,14 +9,12 @@ arrows: scheduled -> canceled, queued -> canceled, processing -> canceled, needs
 ]]
 -- @include record.lua
 -- @include waiting.lua
+-- @include cancel-now.lua
 local id, operation = ARGV[1], ARGV[2]
 local g = load(id)
 if not g then return { 'missing' } end
 if redis.call('HGET', g.key, 'operation') == operation then return { 'canceled', int(g.run) } end
 if g.status == 'succeeded' or g.status == 'failed' or g.status == 'canceled' then return { 'conflict', g.status } end
-redis.call('HSET', g.key, 'operation', operation,
-  'error', cjson.encode({ code = 'canceled', message = 'canceled on request', retryable = true }))
-redis.call('HDEL', g.key, 'not_before', 'wait_reason', 'rl_since')
-leave_queue(g)
-transition(g, 'canceled', (clock()))
+redis.call('HSET', g.key, 'operation', operation)
+cancel_now(g, (clock()))
 return { 'canceled', int(g.run) }

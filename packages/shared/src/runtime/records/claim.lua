@@ -15,6 +15,7 @@ arrows: queued -> processing, processing -> queued, processing -> needs_review, 
 -- @include waiting.lua
 -- @include attempt.lua
 -- @include verdict.lua
+-- @include cancel-now.lua
 -- @include dead-call.lua
 -- @include holds.lua
 -- @include breaker.lua
@@ -38,6 +39,12 @@ end
 if g.token == token then return claimed(attempt_of(g, token)) end
 if SETTLED[g.status] and redis.call('HGET', g.key, 'settled_by') == token then return { 'settled', g.status } end
 if SETTLED[g.status] or g.run ~= run then return { 'done' } end
+-- No call of a batch that is being canceled starts, wherever the cancel itself has got to.
+local canceling = g.batch and redis.call('HGET', root .. 'b:' .. g.batch, 'canceling')
+if canceling and g.status == 'queued' and not g.token then
+  cancel_now(g, now)
+  return settled()
+end
 if g.not_before > now then return { 'early', g.not_before - now } end
 -- It has no pointer until `due` moves it, so this one is left from what Redis forgot.
 if g.status == 'scheduled' then return { 'early', 1000 } end
@@ -61,6 +68,8 @@ local function waits(word, ms, scope)
   if g.status == 'processing' then transition(g, 'queued', now) end
   return { word, ms, scope }
 end
+
+if canceling then return waits('early', 1000) end
 
 -- Out of the window meanwhile, which those need that may go on.
 local function stands_aside(word, ms, scope)

@@ -38,9 +38,10 @@ describe.each(names)('the header of %s.lua', (name) => {
 
   it('changes a status only if it draws an arrow', () => {
     const body = bodyOf(name);
-    const changes = /\btransition\(|\bjudge|finish_without_song\(|\bawait_references\(|\bcreate_generation\(/.test(
-      body,
-    );
+    const changes =
+      /\btransition\(|\bjudge|finish_without_song\(|\b(?:await_references|cancel_now)\(|\bcreate_generation\(/.test(
+        body,
+      );
     expect(changes).toBe(header.arrows.length > 0);
     expect(body).not.toMatch(/'HSET'[^)]*'status'/);
   });

@@ -13,6 +13,7 @@ arrows: (new) -> queued, (new) -> scheduled, queued -> failed, scheduled -> fail
 -- @include record.lua
 -- @include waiting.lua
 -- @include line-up.lua
+-- @include cancel-now.lua
 -- @include new-generation.lua
 local ITEM = 8
 local id, from, to, count = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -40,9 +41,7 @@ for i = 1, count do
   last = math.max(last + 1, micros)
   local place, g = create_generation(at, project, last, named_in(ARGV[at + 6]), nil, id, ARGV[at + 7], now)
   if f[3] and not SETTLED[g.status] then
-    redis.call('HSET', g.key, 'error', cjson.encode({ code = 'canceled', message = 'canceled on request', retryable = true }))
-    leave_queue(g)
-    transition(g, 'canceled', now)
+    cancel_now(g, now)
     place = '0'
   end
   answer[#answer + 1] = place

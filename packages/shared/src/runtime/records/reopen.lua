@@ -33,6 +33,8 @@ end
 local allowed = action == 'retry' and (g.status == 'failed' or g.status == 'canceled')
   or action ~= 'retry' and g.status == 'needs_review'
 if not allowed then return { 'conflict', g.status } end
+-- What runs again while its batch is being canceled would be canceled again.
+if g.batch and redis.call('HGET', root .. 'b:' .. g.batch, 'canceling') then return { 'conflict', g.status } end
 
 redis.call('HSET', g.key, 'operation', operation)
 -- How the run before ended stays with its event, for streams that are behind.

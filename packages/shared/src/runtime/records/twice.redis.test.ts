@@ -7,6 +7,8 @@ import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { headerOf } from '../../testing/script-headers.ts';
 import { type FaultProxy, startProxy } from '../../testing/tcp-proxy.ts';
 import { brakeStarts, freeProbed, freeResumed } from './brake.ts';
+import { acceptBatch } from './batches.ts';
+import { abortBulkAction, type BulkStart, startBulkAction } from './bulk-actions.ts';
 import { noteStorageTrouble } from './storage-trouble.ts';
 import { closeDeadCall } from './died.ts';
 import { eraseGeneration } from './erase.ts';
@@ -47,6 +49,17 @@ const [AHEAD, PAST] = ['2100-01-01T00:00:00.000Z', '2000-01-01T00:00:00.000Z'];
 const G = 'gen_1';
 const upstream = { http_status: 200, code: 1, message: 'said so', trace_id: 't' };
 const key = (fingerprint: string) => ({ key: 'k', fingerprint });
+
+const ACTION: BulkStart = {
+  ...{ id: 'blk_1', idempotency: null, project: 'p', action: 'cancel', filter: { status: ['queued'] }, params: {} },
+  ...{ matched: 1, createdBy: 'key_1', batch: null },
+};
+const OF_BATCH: BulkStart = { ...ACTION, batch: { id: 'bat_1', statuses: ['queued'] } };
+const withBatch = ({ store }: TestRecords) =>
+  acceptBatch(store, {
+    ...{ id: 'bat_1', project: 'p', valid: 1, bytes: 1, skipped: 0, idempotency: null, maxWaiting: 9 },
+    ...{ options: { name: null, metadata: {}, webhook: null }, models: {}, prices: {} },
+  });
 
 const accepted = (records: TestRecords) => records.accepted({ id: G });
 const claimed = async (records: TestRecords) => {
@@ -640,6 +653,17 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
       before: (records) => records.alive('w1'),
       run: ({ store }) =>
         beat(store, { worker: 'w1', concurrency: 40, about: {}, leaseMs: HOUR, maxConcurrency: 0, leaves: true }),
+    },
+  ],
+  'bulk-start': [
+    { title: 'with a key', run: ({ store }) => startBulkAction(store, { ...ACTION, idempotency: key('f') }) },
+    { title: 'of a batch that is canceled', before: withBatch, run: ({ store }) => startBulkAction(store, OF_BATCH) },
+  ],
+  'bulk-step': [
+    {
+      title: 'a request to stop',
+      before: ({ store }) => startBulkAction(store, ACTION),
+      run: ({ store }) => abortBulkAction(store, ACTION.id),
     },
   ],
 };
