@@ -1,9 +1,9 @@
+import { songFileName } from '@songmill/shared/contract/song-file-name';
 import type { BatchRecord } from '@songmill/shared/runtime/records/batch-record';
 import { presentGeneration } from '@songmill/shared/runtime/records/present';
 import type { GenerationRecord } from '@songmill/shared/runtime/records/types';
 import type { ApiContext } from '../context.ts';
 import { presentation } from '../request/show-generation.ts';
-import { fileName } from './file-name.ts';
 import { walkItems } from './walk-items.ts';
 import type { ZipEntry } from './zip.ts';
 
@@ -20,6 +20,10 @@ export async function* zipEntries(
   { after, wants }: { after: number; wants: (record: GenerationRecord) => boolean },
 ): AsyncGenerator<ZipEntry> {
   const range = { id: batch.id, total: batch.counts.total, after };
+  const nameOf = ({ id, batchIndex, request, song }: GenerationRecord) => {
+    const about = { id, batchIndex: batchIndex ?? 0, customId: request.custom_id, format: song?.format ?? 'mp3' };
+    return songFileName(about, batch.counts.total);
+  };
   const written = new Set<number>();
   for await (const page of walkItems(ctx.store, range)) {
     for (const record of page) {
@@ -30,7 +34,7 @@ export async function* zipEntries(
       if (file === null) continue;
       written.add(batchIndex);
       try {
-        yield { name: fileName(record, batch.counts.total), open: () => file.stream };
+        yield { name: nameOf(record), open: () => file.stream };
       } finally {
         file.stream.destroy();
       }
@@ -41,7 +45,7 @@ export async function* zipEntries(
   async function* manifest(): AsyncGenerator<Uint8Array> {
     for await (const page of walkItems(ctx.store, range)) {
       const lines = page.filter(wants).map((record) => {
-        const file = written.has(record.batchIndex ?? -1) ? fileName(record, batch.counts.total) : null;
+        const file = written.has(record.batchIndex ?? -1) ? nameOf(record) : null;
         return `${JSON.stringify({ ...presentGeneration(record, show), file })}\n`;
       });
       if (lines.length > 0) yield Buffer.from(lines.join(''));
