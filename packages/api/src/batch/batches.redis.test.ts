@@ -31,7 +31,7 @@ function submit(body: string | Uint8Array, query = '', headers: Record<string, s
   const type = { 'content-type': 'application/x-ndjson' };
   return fixture.call(`/v1/batches${query}`, {
     method: 'POST',
-    body: body as RequestInit['body'],
+    body: body as NonNullable<RequestInit['body']>,
     headers: { ...type, ...headers },
   });
 }

@@ -6,8 +6,9 @@ import { openTestRecords, requestOf, songOf, type TestRecords } from '../../test
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { headerOf } from '../../testing/script-headers.ts';
 import { type FaultProxy, startProxy } from '../../testing/tcp-proxy.ts';
+import { itemId } from '../ids.ts';
+import { acceptBatch, type NewBatch } from './batches.ts';
 import { brakeStarts, freeProbed, freeResumed } from './brake.ts';
-import { acceptBatch } from './batches.ts';
 import { abortBulkAction, type BulkStart, startBulkAction } from './bulk-actions.ts';
 import { noteStorageTrouble } from './storage-trouble.ts';
 import { closeDeadCall } from './died.ts';
@@ -16,6 +17,7 @@ import { beat, feedWindow, findMissingPointers, takeDue } from './feed.ts';
 import { probeHoldsNow } from './hold.ts';
 import { markAnswered, publishGeneration } from './publish.ts';
 import { reapDeadCalls } from './reap.ts';
+import { failIngest, ingestItems } from './ingest.ts';
 import type { ReleaseInput } from './release.ts';
 import { retainPage } from './retain.ts';
 import { loadScript } from './store.ts';
@@ -129,6 +131,19 @@ const release =
   (kind: Exclude<OutcomeKind, 'song'>, more: Partial<ReleaseInput> = {}) =>
   (records: TestRecords) =>
     records.release(G, 't1', kind, { upstream, ...more });
+
+const BATCH = 'bat_0190000000007000800000000000abcd';
+const newBatch = ({ store }: TestRecords, more: Partial<NewBatch> = {}) =>
+  acceptBatch(store, {
+    ...{ id: BATCH, project: 'p', valid: 2, bytes: 200, skipped: 1, idempotency: null, maxWaiting: 1000 },
+    ...{ options: { name: null, metadata: {}, webhook: null }, models: { 'music-01': 2 }, prices: {} },
+    ...more,
+  });
+const ingest = ({ store }: TestRecords, index: number) =>
+  ingestItems(store, {
+    ...{ id: BATCH, from: index * 100, to: (index + 1) * 100 },
+    items: [{ id: itemId(BATCH, index), index, policy: 'retry', request: requestOf({ priority: 'bulk' }) }],
+  });
 
 const kinds = (Object.keys(OUTCOME_TABLE) as OutcomeKind[]).filter((kind) => kind !== 'song');
 
@@ -281,6 +296,70 @@ const SITUATIONS: Readonly<Record<string, readonly Situation[]>> = {
         await accepted(records);
       },
       run: (records) => records.claim('gen_0', { token: 't2' }),
+    },
+  ],
+  'accept-batch': [
+    { title: 'a fresh one', run: (records) => newBatch(records) },
+    { title: 'a fresh one with a key', run: (records) => newBatch(records, { idempotency: key('f') }) },
+    { title: 'more than may wait', run: (records) => newBatch(records, { maxWaiting: 1 }) },
+    {
+      title: 'a replay',
+      before: (records) => newBatch(records, { id: 'bat_0', idempotency: key('f') }),
+      run: (records) => newBatch(records, { idempotency: key('f') }),
+    },
+  ],
+  ingest: [
+    { title: 'the first items', before: (records) => newBatch(records), run: (records) => ingest(records, 0) },
+    {
+      title: 'the last items',
+      before: async (records) => {
+        await newBatch(records);
+        await ingest(records, 0);
+      },
+      run: (records) => ingest(records, 1),
+    },
+    {
+      title: 'an item that has to wait in line',
+      before: async (records) => {
+        await windowSize(records, 1);
+        await records.accepted({ id: 'gen_0' });
+        await newBatch(records);
+      },
+      run: (records) => ingest(records, 0),
+    },
+    {
+      title: 'items of a batch that is being canceled',
+      before: async (records) => {
+        await newBatch(records);
+        await records.store.redis.hset(records.store.keys.batch(BATCH), { canceling: 1, cancel_asked: 1 });
+        await ingest(records, 0);
+      },
+      run: (records) => ingest(records, 1),
+    },
+    {
+      title: 'items that another worker recorded',
+      before: async (records) => {
+        await newBatch(records);
+        await ingest(records, 0);
+        await ingest(records, 1);
+      },
+      run: (records) => ingest(records, 0),
+    },
+    { title: 'a batch that is gone', run: (records) => ingest(records, 0) },
+  ],
+  'fail-ingest': [
+    {
+      title: 'the rest is lost',
+      before: async (records) => {
+        await newBatch(records);
+        await ingest(records, 0);
+      },
+      run: ({ store }) => failIngest(store, BATCH, { code: 'storage_failed', message: 'gone' }),
+    },
+    {
+      title: 'everything is lost',
+      before: (records) => newBatch(records),
+      run: ({ store }) => failIngest(store, BATCH, { code: 'storage_failed', message: 'gone' }),
     },
   ],
   answered: [
