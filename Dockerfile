@@ -1,5 +1,6 @@
 # One image for every process of Songmill; the command says which one it is:
 #   node packages/api/dist/main.js | node packages/worker/dist/main.js | node packages/simulator/dist/main.js
+# and `songmill` is the command line.
 # e2e/images/steps.test.ts runs the steps of the build stage in a plain shell and starts what comes out, so they stay
 # within the working folder and use nothing that only a builder of images has.
 
@@ -34,7 +35,8 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/packages ./packages
 # All that is ever written is below /data, and /tmp. The link gives `./data`, where defaults point, the same place.
 # New volumes take over the owner of the folder that they cover.
-RUN mkdir -p /data/songs /data/spool && chown -R 1000:1000 /data && ln -s /data /app/data
+RUN mkdir -p /data/songs /data/spool && chown -R 1000:1000 /data && ln -s /data /app/data \
+  && ln -s /app/packages/client/bin/songmill.mjs /usr/local/bin/songmill
 
 ENV NODE_ENV=production \
   API_HOST=0.0.0.0 \

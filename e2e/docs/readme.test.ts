@@ -44,6 +44,18 @@ describe('the README', requires('curl'), () => {
   });
 });
 
+describe('the README’s spreadsheet', requires('npx'), () => {
+  it('becomes songs by three commands, which may be repeated', async () => {
+    await symlink(join(ROOT, 'examples'), join(folder, 'examples'));
+    const env = { SONGMILL_URL: system.apis[0]!.url };
+    const first = await shell(codeBlock('README.md', 6).text, env);
+    expect(first.stdout.toString()).toContain('20 songs verified in my-songs\n');
+    const again = await shell(codeBlock('README.md', 6).text, env);
+    expect(again.stdout.toString()).toContain('20 songs verified in my-songs, 20 of them were there\n');
+    expect((await system.client.batches.list()).data).toHaveLength(1);
+  });
+});
+
 describe('the README’s program', () => {
   it('makes a song through the client', async () => {
     await writeFile(join(folder, 'song.mjs'), codeBlock('README.md', 5).text);

@@ -88,6 +88,13 @@ describe('the steps of the image, in a plain shell', requires('git', 'npm', 'sh'
     const audio = await (await client.generations.audio(made.id)).arrayBuffer();
     expect(audio.byteLength).toBe(made.result!.bytes);
 
+    const songmill = ['packages/client/bin/songmill.mjs', 'get', made.id, '--json'];
+    const shown = await runTool('node', songmill, {
+      cwd: app,
+      env: { SONGMILL_URL: api.url, SONGMILL_API_KEY: API_KEY },
+    });
+    expect(JSON.parse(shown.output)).toEqual(made);
+
     expect(await health('api', { API_HOST: '0.0.0.0', API_PORT: portOf(api) })).toEqual({ code: 0, output: '' });
     expect(await health('worker', { WORKER_PORT: portOf(worker) })).toEqual({ code: 0, output: '' });
     expect(await health('simulator', { SIMULATOR_PORT: portOf(simulator) })).toEqual({ code: 0, output: '' });

@@ -60,10 +60,18 @@ it('the programs of the README run', async () => {
     const { method, path } = request;
     if (path.endsWith('/audio')) {
       response.writeHead(200, { 'content-type': 'audio/mpeg' }).end('song');
-    } else if (path.endsWith('/events')) {
+    } else if (path.startsWith('/v1/generations') && path.endsWith('/events')) {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       const event = { type: 'generation.succeeded', data: { sequence: 3 } };
       response.end(`event: ${event.type}\nid: 3\ndata: ${JSON.stringify(event)}\n\n`);
+    } else if (path === '/v1/batches/bat_1/events') {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const event = { type: 'batch.completed', data: { counts: { failed: 1 } } };
+      response.end(`event: ${event.type}\nid: 3\ndata: ${JSON.stringify(event)}\n\n`);
+    } else if (path.startsWith('/v1/batches/bat_1/')) {
+      response.end(`${JSON.stringify({ custom_id: 'one', result: 'a result' })}\n`);
+    } else if (path.startsWith('/v1/batches')) {
+      json({ id: 'bat_1', status: 'completed_with_errors', counts: { failed: 1 } })(response, request);
     } else if (path === '/v1/generations' && method === 'GET') {
       json({ data: [generation('gen_1', 'failed')], has_more: false, next_cursor: null })(response, request);
     } else {
@@ -94,6 +102,7 @@ it('the programs of the README run', async () => {
   );
   expect(output).toContain('gen_1 succeeded');
   expect(output).toContain('generation.succeeded 3');
+  expect(output).toContain('one a result');
   expect(server.received.map(({ method, path }) => `${method} ${path}`)).toEqual(
     expect.arrayContaining([
       'POST /v1/generations',

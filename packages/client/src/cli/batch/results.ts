@@ -10,6 +10,9 @@ import { CliError, EXIT, type Exit } from '../exit.ts';
 import { createProgress } from '../progress.ts';
 import type { Task } from '../task.ts';
 
+/** Unless the person says otherwise. */
+export const DOWNLOADS_AT_ONCE = 8;
+
 interface Tally {
   songs: number;
   saved: number;

@@ -6,6 +6,7 @@ import { CliError, EXIT, type Exit } from '../exit.ts';
 import { spanOf } from '../progress.ts';
 import type { Task } from '../task.ts';
 import { faultLine } from './faults.ts';
+import { DOWNLOADS_AT_ONCE, saveResults } from './results.ts';
 import { type BatchFile, batchFile, blobOf, type FileOptions, keyOf, submitOptionsOf } from './source.ts';
 import { summaryOf, watchBatch } from './watch.ts';
 
@@ -17,6 +18,7 @@ export interface SubmitFlags {
   readonly dryRun?: true;
   readonly again?: true;
   readonly watch?: true;
+  readonly out?: string;
   readonly timeout?: number;
 }
 
@@ -43,9 +45,12 @@ export async function submitFile(
   if (replayed) {
     out.note(`${path} was submitted before, with the same options: this is that batch (--again makes a new one)`);
   }
-  if (flags.watch) {
+  if (flags.watch || flags.out !== undefined) {
     out.note(`${batch.id}: ${batch.counts.total} songs`);
-    return watchBatch(task, batch.id, flags.timeout);
+    const ended = await watchBatch(task, batch.id, flags.timeout);
+    if (flags.out === undefined) return ended;
+    const saved = await saveResults(task, batch.id, flags.out, DOWNLOADS_AT_ONCE);
+    return saved === EXIT.failure ? saved : ended;
   }
   await out.record(batch, summaryOf(batch));
   return EXIT.ok;

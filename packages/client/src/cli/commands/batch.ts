@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import { type Command, Option } from 'commander';
 import type { Batch } from '@songmill/shared/contract/batch';
 import { GENERATION_ERROR_CODES, type GenerationErrorCode } from '@songmill/shared/contract/words';
-import { saveResults } from '../batch/results.ts';
+import { DOWNLOADS_AT_ONCE, saveResults } from '../batch/results.ts';
 import { columnsOf, type FileOptions } from '../batch/source.ts';
 import { submitFile, type SubmitFlags } from '../batch/submit.ts';
 import { summaryOf, watchBatch } from '../batch/watch.ts';
@@ -45,6 +45,7 @@ export function addBatchCommands(program: Command, attach: Attach): void {
       .option('--skip-invalid', 'leave bad lines out instead of refusing the file')
       .option('--dry-run', 'only say what it would cost and which lines are bad')
       .option('--again', 'make a new batch of a file that was submitted before')
+      .option('-o, --out <folder>', 'wait, and save the songs here, verified; what is there already is left')
       .addOption(watch())
       .addOption(timeout()),
     submitFile,
@@ -71,7 +72,7 @@ export function addBatchCommands(program: Command, attach: Attach): void {
       .description('save the songs, or print what became of them')
       .option('-o, --out <folder>', 'save the songs here, verified; with --format zip or csv: the file')
       .addOption(new Option('--format <format>', 'print the records instead').choices(['jsonl', 'csv', 'zip']))
-      .option('--parallel <count>', 'downloads at once', integer(1, 64), 8),
+      .option('--parallel <count>', 'downloads at once', integer(1, 64), DOWNLOADS_AT_ONCE),
     results,
   );
   attach<{ skipped?: true }>(
