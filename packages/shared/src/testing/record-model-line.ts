@@ -21,6 +21,8 @@ export interface ModelRecord {
   readonly priority: Priority;
   readonly model: string;
   readonly policy: UnknownChargePolicy;
+  /** Of which batch it is an item. */
+  readonly batch?: string;
   status: Status | '(new)';
   run: number;
   counted: number;

@@ -57,5 +57,8 @@ export function arrowsOfDocs(): Arrow[] {
 /** Arrows that only a failed reference brings: a settled reference, or a step toward the line that finds it failed. */
 export function isByReference({ from, to, script }: Arrow): boolean {
   if (script === 'resolve-waiters') return true;
-  return to === 'failed' && (script === 'accept' || script === 'due' || (script === 'reopen' && from === 'queued'));
+  return (
+    to === 'failed' &&
+    (script === 'accept' || script === 'ingest' || script === 'due' || (script === 'reopen' && from === 'queued'))
+  );
 }

@@ -8,10 +8,12 @@ import { openTestRecords, requestOf, type TestRecords } from '../../testing/reco
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { type Arrow, arrowsOfDocs, isByReference } from '../../testing/script-headers.ts';
 import type { Idempotency } from './accept.ts';
+import { acceptBatch, readBatchRecord } from './batches.ts';
 import { closeDeadCall } from './died.ts';
 import { eraseGeneration } from './erase.ts';
 import { beat, feedWindow, takeDue } from './feed.ts';
 import { probeHoldsNow } from './hold.ts';
+import { ingestItems } from './ingest.ts';
 import { unpackedHash } from './packed.ts';
 import { markAnswered } from './publish.ts';
 import { parseRecord } from './read.ts';
@@ -175,6 +177,61 @@ function accept(input: AcceptPick): Step {
     const pointer = !input.scheduled && model.line.enqueue(record) ? { id, run: 1, priority } : null;
     if (idempotency) model.keys.set(idempotency.key, { fingerprint: idempotency.fingerprint, id });
     expect(answer).toMatchObject({ outcome: 'accepted', pointer, status });
+  });
+}
+
+interface IngestPick {
+  project: number;
+  model: number;
+  count: number;
+  canceling: boolean;
+  scheduled: boolean;
+  twice: boolean;
+}
+
+/** A batch is accepted, and its items are recorded in one step. */
+function ingest(input: IngestPick): Step {
+  return new Step('ingest', input, always, async (model, real) => {
+    const id = real.name('bat');
+    const [project, song] = [PROJECTS[input.project]!, MODELS[input.model]!];
+    const { count } = input;
+    const accepted = await real.run(input.twice, () =>
+      acceptBatch(real.store, {
+        ...{ id, project, valid: count, bytes: 100, skipped: 0, idempotency: null, maxWaiting: MAX_WAITING },
+        ...{ options: { name: null, metadata: {}, webhook: null }, models: { [song]: count } },
+        prices: { [song]: { amount: '1', currency: 'X' } },
+      }),
+    );
+    if (model.records.filter(waits).length + count > MAX_WAITING) {
+      expect(accepted.outcome).toBe('queue_full');
+      return;
+    }
+    expect(accepted.outcome).toBe('accepted');
+    if (input.canceling) await real.store.redis.hset(real.store.keys.batch(id), { canceling: 1, cancel_asked: 1 });
+    const run_at = input.scheduled ? '2100-01-01T00:00:00.000Z' : null;
+    const request = requestOf({ priority: 'bulk', model: song, run_at });
+    const items = Array.from({ length: count }, (_, index) => ({
+      ...{ id: real.name('gen'), index, policy: 'retry' as const, request },
+    }));
+    const answer = await real.run(input.twice, () => ingestItems(real.store, { id, from: 0, to: 100, items }));
+    await real.store.redis.hdel(real.store.keys.batch(id), 'canceling');
+    const pointers: string[] = [];
+    for (const item of items) {
+      const record: ModelRecord = {
+        ...{ id: item.id, project, priority: 'bulk', policy: 'retry', model: song, batch: id },
+        ...{ status: '(new)', run: 1, counted: 0, unknown: 0, intent: null, answered: false, early: false },
+        ...{ limited: null, attempts: [], song: null, spare: null, history: [], place: null, score: 0, erased: false },
+        ...{ deadline: null, due: false },
+      };
+      model.records.push(record);
+      model.move(record, input.scheduled ? 'scheduled' : 'queued', 'ingest');
+      if (input.scheduled) record.place = 'scheduled';
+      else if (model.line.enqueue(record) && !input.canceling) pointers.push(item.id);
+      if (!input.canceling) continue;
+      model.line.leave(record);
+      model.move(record, 'canceled', 'ingest');
+    }
+    expect(answer.outcome === 'ingested' && answer.pointers.map((pointer) => pointer.id)).toEqual(pointers);
   });
 }
 
@@ -513,6 +570,31 @@ async function compare(model: RecordModel, real: Real): Promise<void> {
     ...[model.breaker.failures, model.breaker.since !== null, model.breaker.probe?.token ?? null],
   ]);
   for (const key of KEYS) expect(next<string | null>(), key).toBe(model.keys.get(key)?.id ?? null);
+  await compareBatches(model, real);
+}
+
+/** What every batch counts is what its records are. */
+async function compareBatches({ records }: RecordModel, real: Real): Promise<void> {
+  const ids = new Set(records.flatMap(({ batch }) => batch ?? []));
+  for (const id of ids) {
+    const found = await readBatchRecord(real.store, id);
+    const items = records.filter(({ batch }) => batch === id);
+    const among = (...statuses: ModelRecord['status'][]) =>
+      items.filter(({ status }) => statuses.includes(status)).length;
+    const counts = {
+      ...{ total: items.length, queued: among('queued', 'scheduled'), processing: among('processing'), skipped: 0 },
+      ...{ succeeded: among('succeeded'), failed: among('failed'), canceled: among('canceled') },
+      needs_review: among('needs_review'),
+    };
+    expect(found?.counts, id).toEqual(counts);
+    const open = counts.queued + counts.processing > 0;
+    expect([found?.status === 'processing', found?.finishedMs === null], id).toEqual([open, open]);
+    // What became of the calls of an erased one the model does not know.
+    if (items.some(({ erased }) => erased)) continue;
+    const calls = items.flatMap(({ attempts }) => attempts);
+    const charged = (charge: string) => String(calls.filter((call) => call.charge === charge).length);
+    expect(found?.cost, id).toMatchObject({ charged: charged('charged'), unknown: charged('unknown') });
+  }
 }
 
 let runs = 0;
@@ -550,6 +632,12 @@ const accepts = fc
     twice,
   })
   .map(accept);
+const ingests = fc
+  .record({
+    ...{ project: fc.nat(1), model: fc.nat(1), count: fc.integer({ min: 1, max: 3 }) },
+    ...{ canceling: rarely, scheduled: rarely, twice },
+  })
+  .map(ingest);
 const claims = fc.record({ record: few, worker, old: rarely, lowered: rarely, twice }).map(claim);
 const releases = fc
   .record({ record: few, call: mostlyNewest, kind: fc.nat(KINDS.length - 1), delayed: rarely, hold: bool, twice })
@@ -559,7 +647,7 @@ const reopens = fc
   .map(reopen);
 const beating = fc.record({ worker, leaves: rarely, twice }).map(beats);
 const steps = [
-  ...[accepts, accepts, claims, claims, claims, claims, releases, releases, releases, reopens, reopens],
+  ...[accepts, accepts, ingests, claims, claims, claims, claims, releases, releases, releases, reopens, reopens],
   fc.record({ record: few, call: mostlyNewest, twice }).map(answered),
   fc.record({ record: few, call: fc.option(mostlyNewest, { freq: 4 }), twice }).map(publish),
   fc.record({ record: few, call: fc.option(mostlyNewest, { freq: 4 }), twice }).map(died),
@@ -578,6 +666,8 @@ const steps = [
 /** Walks that reach what random runs reach seldom, by the same steps and with the same comparisons. */
 const plainly = { record: 0, twice: true };
 const walk = {
+  ingest: (more: { canceling?: boolean; scheduled?: boolean }) =>
+    ingest({ project: 0, model: 0, count: 2, canceling: false, scheduled: false, twice: true, ...more }),
   accept: (policy = 0, times: { scheduled?: boolean; deadline?: boolean } = {}) =>
     accept({
       ...{ project: 0, priority: 1, model: 0, policy, key: null, fingerprint: 0, twice: true },
@@ -609,6 +699,11 @@ const inReview = [
   walk.release('timeout'),
 ];
 const WALKS: Readonly<Record<string, readonly Step[]>> = {
+  'a batch': [
+    ...[walk.ingest({}), walk.alive(), walk.claim(), walk.publish(), walk.ingest({ canceling: true })],
+    ...[walk.reopen('retry'), walk.ingest({ scheduled: true, canceling: true }), walk.ingest({ scheduled: true })],
+    walk.cancel(),
+  ],
   'a first song': [walk.accept(), walk.alive(), walk.claim(), walk.publish()],
   'a call that fails, and its late song': [
     walk.accept(),

@@ -3,8 +3,10 @@ import type { Purpose } from '../../contract/reference.ts';
 import { LEASE_MS, openTestRecords, requestOf, type TestRecords } from '../../testing/records.ts';
 import { startRedis, type TestRedis } from '../../testing/redis.ts';
 import { arrowsOfDocs, isByReference } from '../../testing/script-headers.ts';
-import { newId, newToken } from '../ids.ts';
+import { itemId, newId, newToken } from '../ids.ts';
+import { acceptBatch, readBatchRecord } from './batches.ts';
 import { takeDue } from './feed.ts';
+import { ingestItems } from './ingest.ts';
 import { acceptReference, eraseReference, reopenReference, resolveWaiters } from './references.ts';
 import { claimUpload, settleUpload } from './uploads.ts';
 
@@ -161,11 +163,30 @@ describe('a generation that names a reference', () => {
     }
   });
 
+  it('fails with its reference as an item of a batch, too, and the batch counts it', async () => {
+    const bad = await reference();
+    await settle(bad, false);
+    const batch = newId('bat');
+    await acceptBatch(records.store, {
+      ...{ id: batch, project: 'p', valid: 2, bytes: 200, skipped: 0, idempotency: null, maxWaiting: 1000 },
+      ...{ options: { name: null, metadata: {}, webhook: null }, models: { 'music-01': 2 }, prices: {} },
+    });
+    for (const [index, run_at] of [null, AHEAD].entries()) {
+      const id = itemId(batch, index);
+      const items = [{ id, index, policy: 'retry' as const, request: naming(bad, { run_at }).request }];
+      const at = { id: batch, from: index * 100, to: (index + 1) * 100 };
+      await took('ingest', id, () => ingestItems(records.store, { ...at, items }));
+      expect(await records.read(id)).toMatchObject({ status: 'failed', error: { code: 'reference_failed' } });
+    }
+    const failed = { status: 'failed', counts: { total: 2, failed: 2, queued: 0 } };
+    expect(await readBatchRecord(records.store, batch)).toMatchObject(failed);
+  });
+
   it('took every arrow that references bring', () => {
     const words = arrowsOfDocs()
       .filter(isByReference)
       .map(({ from, to, script }) => `${from} -> ${to} (${script})`);
     expect([...taken]).toEqual(expect.arrayContaining(words));
-    expect(words).toHaveLength(6);
+    expect(words).toHaveLength(8);
   });
 });
