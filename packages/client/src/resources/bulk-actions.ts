@@ -1,7 +1,6 @@
 import type {
   BulkAction,
   BulkQuote,
-  BulkWord,
   DeliveryFilter,
   GenerationFilter,
   ResolveParams,
@@ -16,7 +15,7 @@ const PATH = '/v1/bulk-actions';
 
 /** What to do, to what: a filter as lists have them, never empty. */
 export type BulkActionInput =
-  | { readonly action: Extract<BulkWord, 'retry' | 'cancel'>; readonly filter: GenerationFilter }
+  | { readonly action: 'retry' | 'cancel'; readonly filter: GenerationFilter }
   | { readonly action: 'resolve'; readonly filter: GenerationFilter; readonly params: ResolveParams }
   | { readonly action: 'redeliver'; readonly filter: DeliveryFilter };
 
