@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { requires } from '@songmill/shared/testing/requires';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeCursor } from '../request/cursor.ts';
 import { ASK, type ApiFixture, generationOf, KEY, startFixture } from '../testing/api-fixture.ts';
 import { claim, publish } from '../testing/settle.ts';
 import { type Frame, readSse, type SseReader } from '../testing/sse.ts';
@@ -48,6 +49,12 @@ describe('events of a project', requires('redis-server|valkey-server'), () => {
   const told = (frame: Frame | null) => [frame?.event, frame?.body?.data['id']];
 
   describe('as a list', () => {
+    it('nothing stands before the beginning of the stream', async () => {
+      const project = await newProject();
+      const after = writeCursor({ project: project.name, types: null }, '0-0');
+      expect(await page(project, `?after=${after}`)).toEqual({ data: [], has_more: false, next_cursor: null });
+    });
+
     it('newest first, each with the record as it was then', async () => {
       const project = await newProject();
       const id = await project.newGeneration();

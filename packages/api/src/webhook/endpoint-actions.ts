@@ -2,11 +2,12 @@ import { recoverRequestSchema, rotateRequestSchema } from '@songmill/shared/cont
 import { recoverDeliveries } from '@songmill/shared/runtime/records/deliver-again';
 import { readDelivery } from '@songmill/shared/runtime/records/delivery-list';
 import { oweEvent } from '@songmill/shared/runtime/records/owe';
-import { readSecret, rotateSecret } from '@songmill/shared/runtime/records/webhook-secret';
+import { newSecret, readSecret, rotateSecret } from '@songmill/shared/runtime/records/webhook-secret';
 import type { ApiContext, Call } from '../context.ts';
 import { ProblemError, ValidationError } from '../errors.ts';
 import { emptyBodySchema } from '../request/action-bodies.ts';
 import { sendJson } from '../request/answer.ts';
+import { REPLAYED } from '../request/idempotency.ts';
 import { noQuery } from '../request/query.ts';
 import { readAction } from '../request/read-action.ts';
 import { findEndpoint, noSuchEndpoint } from './find.ts';
@@ -14,15 +15,17 @@ import { operationOf } from './operation.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** `POST /v1/webhook-endpoints/{id}/rotate-secret`: the new secret, this once. */
+/** `POST /v1/webhook-endpoints/{id}/rotate-secret`: the new secret, this once; a replay shows the record without it. */
 export async function rotateEndpointSecret(ctx: ApiContext, call: Call): Promise<void> {
   const endpoint = await findEndpoint(ctx, call, false);
   const { body, key } = await readAction(call, rotateRequestSchema);
   const owner = { endpoint: endpoint.id, project: endpoint.project };
   const overlapMs = body.overlap_hours * HOUR_MS;
-  const secret = await rotateSecret(ctx.store, { owner, overlapMs, operation: operationOf(call, key, body) });
+  const [operation, fresh] = [operationOf(call, key, body), newSecret()];
+  const secret = await rotateSecret(ctx.store, { owner, overlapMs, operation, fresh });
   if (secret === null) throw noSuchEndpoint();
-  sendJson(call, 200, { ...endpoint, secret });
+  if (secret === fresh) sendJson(call, 200, { ...endpoint, secret });
+  else sendJson(call, 200, endpoint, REPLAYED);
 }
 
 /** `POST /v1/webhook-endpoints/{id}/test`: a `ping`, sent like any other event. */
@@ -71,7 +74,7 @@ export async function rotateWebhookSecret(ctx: ApiContext, call: Call): Promise<
   // The first one is made before it is rotated, so that whoever was told it may go on with it.
   await readSecret(ctx.store, project);
   const overlapMs = body.overlap_hours * HOUR_MS;
-  const operation = operationOf(call, key, body);
-  const secret = await rotateSecret(ctx.store, { owner: { project }, overlapMs, operation });
-  sendJson(call, 200, { secret });
+  const [operation, fresh] = [operationOf(call, key, body), newSecret()];
+  const secret = await rotateSecret(ctx.store, { owner: { project }, overlapMs, operation, fresh });
+  sendJson(call, 200, { secret }, secret === fresh ? {} : REPLAYED);
 }

@@ -3,6 +3,7 @@ import type { InputFault } from '@songmill/shared/contract/problem';
 import { endpointChangeSchema, endpointRequestSchema } from '@songmill/shared/contract/webhook';
 import { newId } from '@songmill/shared/runtime/ids';
 import {
+  type EndpointFields,
   eraseEndpoint,
   listEndpoints as listStored,
   MOST_ENDPOINTS,
@@ -81,6 +82,7 @@ export async function changeEndpoint(ctx: ApiContext, call: Call): Promise<void>
     description: body.description ?? known.description,
     enabled: body.enabled ?? known.enabled,
   };
+  leadsNobodyElsewhere(call, known, fields);
   const { id, project } = known;
   const answer = await saveEndpoint(ctx.store, { ...fields, id, project, secret: null });
   if (answer.outcome === 'missing') throw noSuchEndpoint();
@@ -93,6 +95,15 @@ export async function deleteEndpoint(ctx: ApiContext, call: Call): Promise<void>
   await readAction(call, emptyBodySchema);
   if (!(await eraseEndpoint(ctx.store, { id, project }))) throw noSuchEndpoint();
   sendEmpty(call, 204);
+}
+
+/** What only operators are told goes where one of them said. @throws ValidationError naming the URL */
+function leadsNobodyElsewhere(call: Call, known: EndpointFields, { url, events }: EndpointFields): void {
+  if (url === known.url || call.principal.scopes.has('operate')) return;
+  const type = OPERATOR_EVENTS.find((each) => events.includes(each));
+  if (type === undefined) return;
+  const message = `the endpoint is told ${type}, so only a key that has the scope operate changes its url`;
+  throw new ValidationError([{ pointer: '/url', code: 'operators_only', message }]);
 }
 
 /** @throws ValidationError naming the URL, and each type that this key may not ask for */

@@ -99,6 +99,38 @@ describe('webhook endpoints', () => {
     await send('DELETE', `/v1/webhook-endpoints/${made.body.id}`, undefined, KEY);
   });
 
+  it('that are told of the account are not led elsewhere by a key that may not operate', async () => {
+    const made = await create({ url: HOOK, events: ['account.held', 'generation.failed'] }, KEY);
+    const path = `/v1/webhook-endpoints/${made.body.id}`;
+    const scopes = ['generate'];
+    const own = (await (await fixture.post('/v1/api-keys', { name: 'own', project: 'default', scopes })).json()) as {
+      key: string;
+    };
+    const led = await send('PATCH', path, { url: 'https://elsewhere.example.com/' }, own.key);
+    expect(led).toMatchObject({ status: 422, body: { errors: [{ pointer: '/url', code: 'operators_only' }] } });
+    expect((await send('PATCH', path, { url: HOOK, description: 'same' }, own.key)).status).toBe(200);
+    const url = 'https://elsewhere.example.com/';
+    expect((await send('PATCH', path, { url, events: ['generation.failed'] }, own.key)).status).toBe(200);
+    expect((await send('PATCH', path, { url: HOOK, events: ['account.held'] }, KEY)).status).toBe(200);
+    await send('DELETE', path, undefined, KEY);
+  });
+
+  it('rotate their secret once for one idempotency key, whose replay shows no secret', async () => {
+    const { body: made } = await create({ url: HOOK });
+    const rotate = async (key: string) => {
+      const response = await fixture.call(`/v1/webhook-endpoints/${made.id}/rotate-secret`, {
+        method: 'POST',
+        headers: { ...as(shop).headers, 'idempotency-key': key },
+      });
+      return { replayed: response.headers.get('idempotent-replayed'), ...((await response.json()) as WebhookEndpoint) };
+    };
+    const [first, again] = [await rotate('rotate-1'), await rotate('rotate-1')];
+    expect(first).toMatchObject({ id: made.id, replayed: null, secret: expect.stringMatching(/^whsec_/) as string });
+    expect(again).toMatchObject({ id: made.id, replayed: 'true' });
+    expect(again.secret).toBeUndefined();
+    await send('DELETE', `/v1/webhook-endpoints/${made.id}`);
+  });
+
   it('change, rotate their secret and go, and are nobody else’s', async () => {
     const { body: made } = await create({ url: HOOK });
     const path = `/v1/webhook-endpoints/${made.id}`;

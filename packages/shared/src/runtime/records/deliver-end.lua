@@ -44,7 +44,10 @@ if bad >= PACE.trip then rest = math.max(rest, tonumber(ARGV[11]) * math.min(2 ^
 if rest > 0 then redis.call('HSET', target, 'until', int(now + rest)) end
 
 local ends
-if d.endpoint ~= '' and redis.call('EXISTS', endpoint) == 1 then
+if d.endpoint ~= '' and redis.call('EXISTS', endpoint) == 0 then
+  -- Deleted while this was on its way.
+  ends = true
+elseif d.endpoint ~= '' then
   redis.call('HSETNX', endpoint, 'failing_since', int(now))
   local since = tonumber(redis.call('HGET', endpoint, 'failing_since'))
   -- Five days lie between the first failure and this one, so these two are more than twelve hours apart.

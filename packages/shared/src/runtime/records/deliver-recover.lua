@@ -13,8 +13,8 @@ local LOST = { 'failed', 'canceled' }
 local recoveries = root .. 'recoveries'
 
 if step ~= 'go_on' then
-  -- Ordinals are microseconds.
-  local from, to, count = since * 1000, till * 1000 + 999, 0
+  -- Ordinals are microseconds. None is below zero, and the span below is read back as digits.
+  local from, to, count = math.max(since * 1000, 0), math.max(till * 1000 + 999, 0), 0
   for _, status in ipairs(LOST) do count = count + redis.call('ZCOUNT', root .. 'de:' .. endpoint .. ':' .. status, int(from), int(to)) end
   if step == 'start' and count > 0 then
     local before = redis.call('HGET', recoveries, endpoint)

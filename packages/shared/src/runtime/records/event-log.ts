@@ -56,12 +56,16 @@ export async function logAfter({ redis, keys }: RecordStore, position: string, m
   return (await redis.xrange(keys.events, `(${position}`, '+', 'COUNT', most)).map(entryOf);
 }
 
+/** Redis takes nothing that is to stand before it. */
+const BEGINNING = '0-0';
+
 /** What came before a position, newest first. @param position null = from the newest */
 export async function logBefore(
   { redis, keys }: RecordStore,
   position: string | null,
   most: number,
 ): Promise<LogEntry[]> {
+  if (position !== null && comparePositions(position, BEGINNING) === 0) return [];
   return (await redis.xrevrange(keys.events, position === null ? '+' : `(${position}`, '-', 'COUNT', most)).map(
     entryOf,
   );

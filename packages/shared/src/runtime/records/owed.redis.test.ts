@@ -261,6 +261,35 @@ describe('a target', () => {
       expect(await redis.zcard(`${keys.root}deliver-window`)).toBe(0);
       expect(await redis.zcard(`${keys.root}owed`)).toBe(0);
     }));
+
+  it('that was deleted while something was sent to it waits for no further attempt', () =>
+    withRecords(async (records) => {
+      await endpoint(records, 'whe_1', ['generation.queued']);
+      await records.accepted({});
+      const [sent] = (await feed(records)).pointers;
+      await eraseEndpoint(records.store, { id: 'whe_1', project: 'p' });
+      const end = await endDelivery(records.store, { ...ended, id: sent!.id, number: 1, againMs: 9 * HOUR });
+      expect(end).toEqual({ status: 'canceled', nextMs: null });
+      expect(await keysLike(records, 'line:*')).toEqual([]);
+    }));
+});
+
+describe('secrets', () => {
+  it('that were rotated again and again sign no more than so many at once, the newest among them', () =>
+    withRecords(async (records) => {
+      await endpoint(records, 'whe_1', ['generation.queued']);
+      const made: (string | null)[] = [];
+      for (let n = 0; n < 20; n++) {
+        const owner = { endpoint: 'whe_1', project: 'p' };
+        made.push(await rotateSecret(records.store, { owner, overlapMs: HOUR }));
+      }
+      await records.accepted({});
+      const [pointer] = (await feed(records)).pointers;
+      const claimed = await claimDelivery(records.store, { pointer: pointer!, newSecret: '', aheadMs: 0 });
+      const [newest, ...old] = claimed!.secrets;
+      expect(newest).toBe(made.at(-1));
+      expect(old).toEqual(made.slice(-9, -1));
+    }));
 });
 
 interface Situation {
@@ -423,6 +452,17 @@ describe('scripts of deliveries run twice, because a reply was cut off, are run 
       expect(await recoverPage(records.store, 1, 0)).toBe(1);
       expect(await recoverPage(records.store, 1, 0)).toBe(0);
       expect((await feed(records, HOUR)).pointers).toMatchObject([{ run: 2 }]);
+    }));
+
+  it('deliver-recover takes a span that begins before 1970, and again while it is under way', () =>
+    withRecords(async (records) => {
+      await told(records);
+      await feed(records);
+      await end({ againMs: null })(records);
+      const span = { endpoint: 'whe_1', sinceMs: Date.parse('0001-01-01T00:00:00Z'), untilMs: 2e12, dryRun: false };
+      for (let n = 0; n < 2; n++) expect(await recoverDeliveries(records.store, span)).toBe(1);
+      expect(await recoverPage(records.store, 10, 0)).toBe(1);
+      expect(await keysLike(records, 'recoveries')).toEqual([]);
     }));
 });
 

@@ -10,6 +10,8 @@ arrows: none
 ]]
 -- @include record.lua
 -- @include secrets.lua
+-- Each old secret is a signature in every delivery, so only so many sign: whoever rotates more often loses the oldest.
+local MOST_OLD = 8
 local key, project, fresh, operation = root .. ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local is_endpoint = string.sub(ARGV[1], 1, 3) == 'ep:'
 if is_endpoint and redis.call('HGET', key, 'project') ~= project then return { 'missing' } end
@@ -19,6 +21,7 @@ if operation ~= '' and redis.call('HGET', key, 'operation') ~= operation then
   local old = redis.call('HGET', key, 'secret')
   local signing = old_secrets_of(key, now)
   if tonumber(ARGV[5]) > 0 and old ~= fresh then signing[#signing + 1] = { secret = old, ['until'] = now + tonumber(ARGV[5]) } end
+  while #signing > MOST_OLD do table.remove(signing, 1) end
   redis.call('HSET', key, 'secret', fresh, 'operation', operation)
   if #signing > 0 then redis.call('HSET', key, 'old_secrets', cjson.encode(signing)) else redis.call('HDEL', key, 'old_secrets') end
 end

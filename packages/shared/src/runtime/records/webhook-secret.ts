@@ -22,14 +22,18 @@ export async function readSecret(store: RecordStore, project: string): Promise<s
   return secret!;
 }
 
-/** A new secret, or null when there is no such endpoint. The one before signs beside it for a time. */
+/**
+ * A new secret, or null when there is no such endpoint. The one before signs beside it for a time.
+ *
+ * @param input.fresh the new secret; when another one is answered, the same operation made that before
+ */
 export async function rotateSecret(
   store: RecordStore,
-  input: { owner: SecretOwner; overlapMs: number; operation?: string; aheadMs?: number },
+  input: { owner: SecretOwner; overlapMs: number; operation?: string; fresh?: string; aheadMs?: number },
 ): Promise<string | null> {
-  const { owner, overlapMs, operation = newToken(), aheadMs = 0 } = input;
+  const { owner, overlapMs, operation = newToken(), fresh = newSecret(), aheadMs = 0 } = input;
   const reply = words(
-    await script.run(store, [keyOf(owner), owner.project, newSecret(), operation, Math.ceil(overlapMs), aheadMs]),
+    await script.run(store, [keyOf(owner), owner.project, fresh, operation, Math.ceil(overlapMs), aheadMs]),
   );
   return reply[0] === 'missing' ? null : reply[0]!;
 }
