@@ -1,8 +1,7 @@
-import type { BulkWord } from '@songmill/shared/contract/bulk-action';
 import { ACTION_STATUSES } from '@songmill/shared/contract/bulk-action';
 import { GENERATION_ERROR_CODES } from '@songmill/shared/contract/words';
 import { newId } from '@songmill/shared/runtime/ids';
-import type { BatchFilter } from '@songmill/shared/runtime/records/bulk-targets';
+import type { BatchFilter, GenerationAction } from '@songmill/shared/runtime/records/bulk-targets';
 import { type BulkStart, startBulkAction } from '@songmill/shared/runtime/records/bulk-actions';
 import type { BatchRecord } from '@songmill/shared/runtime/records/batch-record';
 import { readBatchRecord } from '@songmill/shared/runtime/records/batches';
@@ -10,7 +9,7 @@ import { z } from 'zod';
 import type { ApiContext, Call } from '../context.ts';
 import { ProblemError } from '../errors.ts';
 import { emptyBodySchema, resolveBodySchema } from '../request/action-bodies.ts';
-import { sendJson } from '../request/answer.ts';
+import { sendEmpty, sendJson } from '../request/answer.ts';
 import { idempotencyOf, keyReused, REPLAYED } from '../request/idempotency.ts';
 import { readAction } from '../request/read-action.ts';
 import { showBatch } from './get-batches.ts';
@@ -57,8 +56,22 @@ export const resolveBatch = withOwnBatch(async (ctx, call, batch) => {
   });
 });
 
+/** `DELETE /v1/batches/{id}`: the batch and its items as they were given go now, its songs one by one after that. */
+export const deleteBatch = withOwnBatch(async (ctx, call, batch) => {
+  await readAction(call, emptyBodySchema);
+  const { outcome } = await startBulkAction(ctx.store, {
+    ...{ id: newId('blk'), idempotency: null, project: batch.project, createdBy: call.principal.keyId },
+    ...{ action: 'delete', filter: { total: batch.counts.total }, params: {} },
+    matched: batch.counts.total - batch.counts.skipped,
+    batch: { id: batch.id, statuses: [] },
+  });
+  if (outcome === 'nothing') throw noSuchBatch();
+  if (outcome === 'busy') throw new ProblemError('conflict', 'the batch is not settled; cancel it first');
+  sendEmpty(call, 204);
+});
+
 interface Asked {
-  readonly action: Exclude<BulkWord, 'redeliver'>;
+  readonly action: GenerationAction;
   readonly filter: BatchFilter;
   readonly params: object;
   readonly asked: unknown;

@@ -1,7 +1,7 @@
 import { batchSchema } from '@songmill/shared/contract/batch';
 import { emptyBodySchema, resolveBodySchema } from '../request/action-bodies.ts';
 import type { Route } from '../routes.ts';
-import { batchRetrySchema, cancelBatch, resolveBatch, retryBatch } from './actions.ts';
+import { batchRetrySchema, cancelBatch, deleteBatch, resolveBatch, retryBatch } from './actions.ts';
 import { errorsQuerySchema, getBatchErrors } from './errors.ts';
 import { getBatchResults, resultsQuerySchema } from './results.ts';
 
@@ -52,6 +52,12 @@ const rows: readonly Omit<Route, 'pattern'>[] = [
     json: resolveBodySchema,
     answers: { 202: batchSchema },
     problems: PROBLEMS,
+  },
+  {
+    ...{ method: 'DELETE', path: BATCH, scope: 'generate', handle: deleteBatch },
+    ...{ name: 'deleteBatch', summary: 'Delete a settled batch with its texts and songs' },
+    answers: { 204: null },
+    problems: ['not_found', 'conflict'],
   },
 ];
 

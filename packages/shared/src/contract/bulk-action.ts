@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DELIVERY_STATUSES } from './webhook.ts';
-import { GENERATION_ERROR_CODES, type Status } from './words.ts';
+import { GENERATION_ERROR_CODES, SETTLED_STATUSES, type Status } from './words.ts';
 
 const time = z.string().meta({ description: 'RFC 3339, UTC, milliseconds' });
 const moment = z.iso.datetime({ offset: true, error: 'an RFC 3339 time, such as 2026-01-31T12:00:00Z' });
@@ -10,6 +10,7 @@ export const ACTION_STATUSES = {
   retry: ['failed', 'canceled'],
   cancel: ['scheduled', 'queued', 'processing', 'needs_review'],
   resolve: ['needs_review'],
+  delete: SETTLED_STATUSES,
 } as const satisfies Readonly<Record<string, readonly Status[]>>;
 
 export const BULK_STATUSES = ['running', 'completed', 'canceled'] as const;
@@ -85,7 +86,7 @@ export const bulkActionSchema = z
   .object({
     id: z.string(),
     object: z.literal('bulk_action'),
-    action: z.enum(['retry', 'cancel', 'resolve', 'redeliver']),
+    action: z.enum(['retry', 'cancel', 'resolve', 'redeliver', 'delete']).meta({ description: '`delete`: of a batch' }),
     status: z.enum(BULK_STATUSES),
     filter: z.record(z.string(), z.unknown()),
     params: z.record(z.string(), z.unknown()),

@@ -4,6 +4,7 @@ import type { StoredBulkAction } from '@songmill/shared/runtime/records/bulk-act
 import { isStillMeant, type TargetPage } from '@songmill/shared/runtime/records/bulk-targets';
 import { cancelGeneration } from '@songmill/shared/runtime/records/cancel';
 import { redeliver } from '@songmill/shared/runtime/records/deliver-again';
+import { eraseGeneration } from '@songmill/shared/runtime/records/erase';
 import { type ReopenInput, reopenGeneration } from '@songmill/shared/runtime/records/reopen';
 import type { GenerationRecord } from '@songmill/shared/runtime/records/types';
 import type { BulkContext } from './bulk-actions.ts';
@@ -30,7 +31,7 @@ export async function actOn(context: BulkContext, action: StoredBulkAction, page
     }
     return { done, failed: count - done };
   }
-  const act = action.action === 'cancel' ? cancelAll : reopenAll;
+  const act = action.action === 'cancel' ? cancelAll : action.action === 'delete' ? deleteAll : reopenAll;
   for (const records of parts(page.generations)) done += await act(context, action, records);
   return { done, failed: count - done };
 }
@@ -45,6 +46,16 @@ async function cancelAll(context: BulkContext, action: StoredBulkAction, records
   );
   // The few that BullMQ has are left to it: a worker that picks one up finds it canceled and gives the start back.
   return answers.filter(Boolean).length;
+}
+
+/** The texts go now; the sweep of storage takes the files. */
+async function deleteAll(
+  { records: store, settings }: BulkContext,
+  _action: unknown,
+  records: readonly GenerationRecord[],
+) {
+  const answers = await Promise.all(records.map(({ id }) => eraseGeneration(store, id, settings.RECORD_TTL_DAYS)));
+  return answers.filter(({ outcome }) => outcome === 'erased').length;
 }
 
 async function reopenAll(context: BulkContext, action: StoredBulkAction, records: readonly GenerationRecord[]) {

@@ -4,6 +4,7 @@ import type { Pointer } from '@songmill/shared/runtime/queues';
 import { openBulkActions, stepBulkAction, type StoredBulkAction } from '@songmill/shared/runtime/records/bulk-actions';
 import { targetPage } from '@songmill/shared/runtime/records/bulk-targets';
 import type { RecordStore } from '@songmill/shared/runtime/records/store';
+import type { Settings } from '@songmill/shared/runtime/settings';
 import { every, type Loop } from '../queue/every.ts';
 import { actOn, type PageResult } from './act-on.ts';
 
@@ -11,6 +12,7 @@ const EVERY_MS = 250;
 const LEASE_MS = 10_000;
 
 export interface BulkContext {
+  readonly settings: Pick<Settings, 'RECORD_TTL_DAYS'>;
   readonly records: RecordStore;
   readonly queue: Queue<Pointer>;
   readonly workerId: string;

@@ -1,4 +1,4 @@
-import type { BulkAction, BulkStatus, BulkWord } from '../../contract/bulk-action.ts';
+import type { BulkAction, BulkStatus } from '../../contract/bulk-action.ts';
 import type { Status } from '../../contract/words.ts';
 import type { Idempotency } from './accept.ts';
 import { rfc3339 } from './present.ts';
@@ -15,7 +15,7 @@ export interface BulkStart {
   readonly idempotency: Idempotency | null;
   /** Of whoever asks. */
   readonly project: string;
-  readonly action: BulkWord;
+  readonly action: BulkAction['action'];
   readonly filter: object;
   readonly params: object;
   readonly matched: number;
@@ -30,7 +30,7 @@ export type BulkStartAnswer =
 
 /**
  * Writes an action down, for workers to carry out. The same id twice is once. Of a batch: `busy` while it is
- * being canceled, `nothing` when no item is meant.
+ * being canceled (delete: while it is not settled), `nothing` when no item is meant.
  */
 export async function startBulkAction(store: RecordStore, input: BulkStart): Promise<BulkStartAnswer> {
   const { batch } = input;
@@ -63,7 +63,7 @@ export async function readBulkAction(store: RecordStore, id: string): Promise<St
   if (hash['action'] === undefined) return null;
   return {
     id,
-    action: hash['action'] as BulkWord,
+    action: hash['action'] as BulkAction['action'],
     status: hash['state'] as BulkStatus,
     filter: JSON.parse(hash['filter'] ?? '{}') as Record<string, unknown>,
     params: JSON.parse(hash['params'] ?? '{}') as Record<string, unknown>,

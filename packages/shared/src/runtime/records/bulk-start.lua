@@ -2,14 +2,16 @@
 bulk-start: writes down an action on many records; workers carry it out page by page. One on a batch takes effect in
         this step: no further call of a canceled batch starts, and one that runs again is not settled any more.
 keys:   1 root of our keys
-args:   1 id  2 idempotency key, hashed ('' none)  3 fingerprint  4 project  5 retry | cancel | resolve | redeliver
+args:   1 id  2 idempotency key, hashed ('' none)  3 fingerprint  4 project  5 retry | cancel | resolve | redeliver | delete
         6 filter as JSON  7 params as JSON  8 how many match  9 who asks  10 id of the batch ('' none)  11 fields of the batch that count what is meant
         12 most to keep
-answer: started | replayed, id of the one made before | key_reused | busy (the batch is being canceled) | nothing (is meant)
+answer: started | replayed, id of the one made before | key_reused | busy (the batch is being canceled, or not settled)
+        nothing (is meant)
 twice:  the same id answers started and changes nothing more
 arrows: none
 ]]
 -- @include record.lua
+-- @include erasing.lua
 -- @include batch-actions.lua
 local id, idempotency, fingerprint, action, batch = ARGV[1], ARGV[2], ARGV[3], ARGV[5], ARGV[10]
 local key = root .. 'bk:' .. id

@@ -8,6 +8,7 @@ twice:  moved, and changes nothing more; canceled answers stepped again
 arrows: none
 ]]
 -- @include record.lua
+-- @include erasing.lua
 -- @include batch-actions.lua
 local id, from, to, status = ARGV[1], ARGV[2], ARGV[3], ARGV[6]
 local key = root .. 'bk:' .. id

@@ -1,6 +1,6 @@
 import {
   ACTION_STATUSES,
-  type BulkWord,
+  type BulkAction,
   type DeliveryFilter,
   type GenerationFilter,
 } from '../../contract/bulk-action.ts';
@@ -27,16 +27,20 @@ export interface TargetPage {
 export interface BatchFilter {
   readonly status: readonly Status[];
   readonly error_codes?: readonly GenerationErrorCode[];
+  /** How many items there were: of an action that outlives its batch. */
+  readonly total?: number;
 }
 
 interface Wanted {
-  readonly action: BulkWord;
+  readonly action: BulkAction['action'];
   /** Of an action on a batch. */
   readonly batch_id: string | null;
   readonly filter: object;
   /** Microseconds: what came later is not meant. */
   readonly ordinal: number;
 }
+
+export type GenerationAction = Exclude<BulkAction['action'], 'redeliver'>;
 
 const PAGE = 100;
 const LOST = ['failed', 'canceled'] as const;
@@ -65,16 +69,16 @@ export async function targetPage(store: RecordStore, wanted: Wanted, cursor: str
 /** Items of a batch in input order, by their computed ids. */
 async function itemPage(store: RecordStore, wanted: Wanted, batchId: string, cursor: string): Promise<TargetPage> {
   const batch = await readBatchRecord(store, batchId);
-  if (batch === null) return { generations: [], deliveries: [], next: null };
   // An action on the whole batch waits until it has come in: the page after this one is this one.
-  if (wanted.batch_id !== null && batch.status === 'ingesting')
+  if (wanted.batch_id !== null && batch?.status === 'ingesting')
     return { generations: [], deliveries: [], next: cursor };
   const from = Number(cursor);
-  const until = Math.min(from + PAGE, batch.counts.total);
+  const total = batch?.counts.total ?? (wanted.filter as Partial<BatchFilter>).total ?? 0;
+  const until = Math.max(Math.min(from + PAGE, total), from);
   const ids = Array.from({ length: until - from }, (_, at) => itemId(batchId, from + at));
   const found = await readGenerations(store, ids);
   const generations = found.filter((record) => record !== null && matches(record, wanted));
-  const next = until < batch.counts.total ? String(until) : null;
+  const next = until < total ? String(until) : null;
   return { generations: generations as GenerationRecord[], deliveries: [], next };
 }
 
@@ -115,11 +119,7 @@ async function deliveryPage(store: RecordStore, filter: DeliveryFilter, after: n
  *
  * @param sinceMs when it was asked for
  */
-export function isStillMeant(
-  record: GenerationRecord,
-  action: Exclude<BulkWord, 'redeliver'>,
-  sinceMs: number,
-): boolean {
+export function isStillMeant(record: GenerationRecord, action: GenerationAction, sinceMs: number): boolean {
   const statuses: readonly string[] = ACTION_STATUSES[action];
   if (!statuses.includes(record.status)) return false;
   if (action !== 'cancel') return record.finishedMs === null || record.finishedMs <= sinceMs;

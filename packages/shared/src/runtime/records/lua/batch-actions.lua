@@ -5,12 +5,19 @@ local function count_of(key, fields)
   return sum
 end
 
--- Nil: go ahead; busy: it is being canceled; nothing: no item is as the action wants it; else the id of an action
+-- Nil: go ahead; busy: it is being canceled, or is not settled and cannot be deleted; nothing: no item is as the action wants it; else the id of an action
 -- that does the same already.
 local function begin_batch_action(batch, id, action, fields)
   local key = root .. 'b:' .. batch
   local canceling = redis.call('HGET', key, 'canceling')
   if canceling then return action == 'cancel' and canceling or 'busy' end
+  if action == 'delete' then
+    if redis.call('EXISTS', key) == 0 then return 'nothing' end
+    if not redis.call('HGET', key, 'finished_at') then return 'busy' end
+    -- Gone at once; what is left to do are its items.
+    erase_batch(batch)
+    return nil
+  end
   if count_of(key, fields) == 0 then return 'nothing' end
   redis.call('HINCRBY', key, 'actions', 1)
   redis.call('HINCRBY', key, 'sequence', 1)
