@@ -31,7 +31,8 @@ export async function whileArriving<Answer>(
     return await work();
   } finally {
     clearInterval(timer);
-    // Should this fail the key is free again by itself.
-    await redis.del(name).catch(() => undefined);
+    // Should this fail the key is free again by itself. One that took so long that another came is not in its way.
+    const ours = await redis.get(name).catch(() => null);
+    if (ours === token) await redis.del(name).catch(() => undefined);
   }
 }

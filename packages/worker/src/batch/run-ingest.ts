@@ -14,6 +14,11 @@ const MOST_BYTES = 262_144;
 /** More than any item is allowed to have by any setting that makes sense. */
 const MOST_LINE_BYTES = 67_108_864;
 
+export type IngestNeeds = Pick<
+  WorkerContext,
+  'records' | 'storage' | 'queue' | 'logger' | 'settings' | 'wakeFeeder' | 'crashPoint'
+>;
+
 /** Some lines of `items.ndjson`, and how far they reach. */
 interface Chunk {
   readonly items: readonly SpooledItem[];
@@ -26,7 +31,7 @@ interface Chunk {
  *
  * @returns after how many milliseconds it is to be picked up again; null when it needs no pointer more
  */
-export async function runIngest(context: WorkerContext, id: string, signal: AbortSignal): Promise<number | null> {
+export async function runIngest(context: IngestNeeds, id: string, signal: AbortSignal): Promise<number | null> {
   const { records, storage, logger, settings } = context;
   const batch = await readBatchRecord(records, id);
   if (batch === null || batch.ingested >= batch.valid) return null;
@@ -54,7 +59,7 @@ export async function runIngest(context: WorkerContext, id: string, signal: Abor
 
 /** Answers how many it recorded. */
 async function recordAll(
-  { records, queue, settings, wakeFeeder, crashPoint }: WorkerContext,
+  { records, queue, settings, wakeFeeder, crashPoint }: IngestNeeds,
   batch: BatchRecord,
   chunks: AsyncIterable<Chunk>,
   signal: AbortSignal,
