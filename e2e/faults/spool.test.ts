@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, writeFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, truncate, writeFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { giveOrder, ORDERS_FILE } from '../chaos/crash-orders.ts';
@@ -69,6 +69,35 @@ describe('a worker that dies with an answer in its hands', () => {
     expect(known).toMatchObject({
       status: 'succeeded',
       attempts: [{ outcome: 'succeeded' }, { outcome: 'succeeded' }],
+    });
+    expect((await system.sim.ledger()).charges).toBe(2);
+  });
+
+  it('fault: one that waited for storage and is not whole any more is judged like any paid call without a song', async () => {
+    system = await startSystem({ env: LONG_LEASE });
+    const songs = join(system.data, 'songs');
+    const { id } = await system.client.generations.create(song('[sim:latency=1500]'));
+    await system.sim.until((state) => state.open_calls === 1);
+    await rename(songs, `${songs}-away`);
+    await writeFile(songs, 'not a folder');
+    await until(
+      () => system.client.generations.retrieve(id),
+      (each) => each.attempts[0]?.charge === 'charged',
+    );
+    await system.workers[0]!.kill('SIGKILL');
+    const folder = join(system.data, 'spool', (await spoolFolders())[0]!);
+    const spooled = (await readdir(folder)).filter((name) => name.endsWith('.part'));
+    expect(spooled).toHaveLength(1);
+    await truncate(join(folder, spooled[0]!), 1);
+    await rm(songs);
+    await rename(`${songs}-away`, songs);
+    await system.startWorker();
+    expect(await generate(id)).toMatchObject({
+      status: 'succeeded',
+      attempts: [
+        { outcome: 'retryable', charge: 'charged' },
+        { outcome: 'succeeded', charge: 'charged' },
+      ],
     });
     expect((await system.sim.ledger()).charges).toBe(2);
   });

@@ -4,8 +4,10 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Part } from '@songmill/shared/runtime/lifecycle';
+import { freeProbed } from '@songmill/shared/runtime/records/brake';
 import { closeDeadCall } from '@songmill/shared/runtime/records/died';
 import { beat, isWorkerLive } from '@songmill/shared/runtime/records/feed';
+import { releaseGeneration } from '@songmill/shared/runtime/records/release';
 import { isMissing } from '@songmill/shared/runtime/storage/storage-error';
 import type { WorkerContext } from '../queue/context.ts';
 import { every } from '../queue/every.ts';
@@ -81,14 +83,13 @@ async function take(folder: string, taken: string): Promise<boolean> {
 /** True when nothing of value is left in the folder. Songs come first, so that nobody calls again for them. */
 async function emptyFolder(context: WorkerContext, folder: string, owner: string): Promise<boolean> {
   const lines = await readJournal(folder);
-  const unknown: JournalLine[] = lines.filter(({ event }) => event === 'intent');
   for (const line of lines) {
     if (line.event !== 'answered') continue;
-    const { outcome } = await adoptAnswer(context, folder, owner, line);
-    if (outcome === 'left') return false;
-    if (outcome === 'lost') unknown.push(line);
+    const keeping = await adoptAnswer(context, folder, owner, line);
+    if (keeping.outcome === 'left') return false;
+    if (keeping.outcome === 'lost') await reportLost(context, owner, line, keeping.why);
   }
-  for (const line of unknown) await reportDead(context, owner, line);
+  for (const line of lines.filter(({ event }) => event === 'intent')) await reportDead(context, owner, line);
   const { records, settings } = context;
   await beat(records, {
     ...{ worker: owner, concurrency: 0, about: {}, leaves: true },
@@ -129,4 +130,25 @@ async function reportDead(context: WorkerContext, owner: string, line: JournalLi
   logger.warn({ generation_id: id, token, owner, ...answer }, 'a call of a dead worker may have been billed');
   if (answer.outcome === 'gone') await journal.noteWithoutRecord({ id, token, charge: 'unknown' });
   else if (answer.status === 'queued') await putBack(context, { id, run: answer.run });
+}
+
+/** It was paid for and there is no song. Claims may have waited for it, so they have to be told, too. */
+async function reportLost(context: WorkerContext, owner: string, line: Answered, why: string): Promise<void> {
+  const { records, settings, journal, logger } = context;
+  const { id, token } = line;
+  const answer = await releaseGeneration(records, {
+    ...{ id, token, worker: owner, kind: 'song_lost', message: `the song was paid for and is lost: ${why}` },
+    ...{ upstream: line.upstream ?? null, delayMs: 0, waitReason: 'backoff', hold: null },
+    // When the call ended is long ago, so it says nothing about the upstream of now.
+    ...{ gaveUp: true, firstProbeMs: settings.ACCOUNT_PROBE_MS },
+    breaker: { firstMs: settings.RETRY_BASE_MS, longestMs: settings.RETRY_MAX_MS },
+    ...{ maxAttempts: settings.MAX_ATTEMPTS, maxUnknownCharges: settings.MAX_UNKNOWN_CHARGES },
+  });
+  logger.error({ generation_id: id, token, owner, why, ...answer }, 'a paid song of a dead worker is lost');
+  if (answer.outcome === 'gone') {
+    await journal.noteWithoutRecord({ id, token, charge: 'charged' });
+    return;
+  }
+  if (answer.lifted) await freeProbed(records);
+  if (answer.status === 'queued') await putBack(context, { id, run: answer.run });
 }
