@@ -1,3 +1,5 @@
+import { closeDeadCall } from '@songmill/shared/runtime/records/died';
+import { LIMITS } from '@songmill/shared/testing/records';
 import { requires } from '@songmill/shared/testing/requires';
 import { startRedis, type TestRedis } from '@songmill/shared/testing/redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -39,6 +41,23 @@ describe('the checker of the fault suite', requires('redis-server|valkey-server'
       await run.records.cancel(await run.create());
       await run.create({}, own).then((id) => run.records.cancel(id));
       await run.deliver({ answered: 410 });
+    });
+    expect(violations).toEqual([]);
+  });
+
+  it('a call of a dead worker that is closed after an earlier call brought the song counts toward nothing', async () => {
+    const { violations } = await verdictOn(redis.url, 'afterwards', async (run) => {
+      const id = await run.create();
+      const first = await run.intend(id);
+      await run.records.cancel(id);
+      await run.records.reopen(id);
+      const second = await run.intend(id, 2);
+      for (const event of ['call', 'gone'] as const) run.ledger.append({ event, ...run.ledgerLine(id, second) });
+      await run.bringSong(id, first);
+      await closeDeadCall(run.records.store, { id, token: second, worker: 'wrk_dead', ...LIMITS });
+      await run.deliver();
+      await run.journal.write({ event: 'settled', id, token: second });
+      await run.ledger.settled();
     });
     expect(violations).toEqual([]);
   });

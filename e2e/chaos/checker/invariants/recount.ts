@@ -1,4 +1,4 @@
-import { STATUSES } from '@songmill/shared/contract/words';
+import { isSettled, STATUSES } from '@songmill/shared/contract/words';
 import type { Violation } from '../../types.ts';
 import { against, type Evidence, inGeneral } from '../evidence.ts';
 import type { RecordSeen } from '../read/record.ts';
@@ -73,15 +73,16 @@ function counters(evidence: Evidence): Violation[] {
   const violations: Violation[] = [];
   for (const record of evidence.redis.records.values()) {
     const run = record.attempts.filter((each) => each.run === record.run);
-    const atLeast = run.filter(({ outcome }) => outcome === 'unknown').length;
-    // A call that ends after a cancel is no longer judged.
-    const judged = !record.history.some((each) => each.run === record.run && each.status === 'canceled');
+    // A call that ends after its run has settled (a cancel, or the song of an earlier call) counts toward nothing.
+    const end = record.history.find((each) => each.run === record.run && isSettled(each.status));
+    const judged = run.filter(({ finishedMs }) => finishedMs !== null && (end === undefined || finishedMs <= end.atMs));
+    const atLeast = judged.filter(({ outcome }) => outcome === 'unknown').length;
     const counts: [string, number][] = [
       ['unknown', record.unknown],
       ['counted', record.counted],
     ];
     for (const [name, count] of counts) {
-      if (count <= run.length && (count >= atLeast || !judged)) continue;
+      if (count <= run.length && count >= atLeast) continue;
       const message = `its counter ${name} is ${count}; its run has ${run.length} attempts, ${atLeast} of them unknown`;
       violations.push(against(evidence, 'I6', record.id, message));
     }

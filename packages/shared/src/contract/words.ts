@@ -21,7 +21,7 @@ export type SettledStatus = (typeof SETTLED_STATUSES)[number];
 
 const settled: ReadonlySet<string> = new Set(SETTLED_STATUSES);
 
-/** True for a status that ends waits. An unknown status is not settled (contract.md, first paragraph). */
+/** True for a status that ends waits. A status that we do not know is not settled. */
 export function isSettled(status: string): status is SettledStatus {
   return settled.has(status);
 }
