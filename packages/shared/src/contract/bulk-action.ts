@@ -75,7 +75,6 @@ export const bulkRequestSchema = z
   ])
   .meta({ id: 'BulkActionRequest' });
 export type BulkRequest = z.output<typeof bulkRequestSchema>;
-export type BulkWord = BulkRequest['action'];
 export type GenerationFilter = Exclude<BulkRequest, { action: 'redeliver' }>['filter'];
 export type DeliveryFilter = Extract<BulkRequest, { action: 'redeliver' }>['filter'];
 
