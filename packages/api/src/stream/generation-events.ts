@@ -1,13 +1,14 @@
 import { isSettled } from '@songmill/shared/contract/words';
 import { type EventSubject, readSubjects } from '@songmill/shared/runtime/records/event-subjects';
 import type { PastEvent } from '@songmill/shared/runtime/records/past';
-import type { Call, Faults } from '../context.ts';
+import type { ApiContext, Call, Faults } from '../context.ts';
 import { ClientGone, ValidationError } from '../errors.ts';
 import { sendEmpty } from '../request/answer.ts';
 import { noQuery } from '../request/query.ts';
 import { presentation } from '../request/show-generation.ts';
 import { noSuchGeneration, withReadable } from '../request/with-generation.ts';
 import { frameOf, lastEventId, openSse, resetFrame, type SseStream } from './sse.ts';
+import { endWhenRefused } from './still-allowed.ts';
 
 /**
  * `GET /v1/generations/{id}/events`: every change of state until it is settled, from the record's own
@@ -18,7 +19,7 @@ export const streamGeneration = withReadable(async (ctx, call, { id }) => {
   const faults: Faults = [];
   noQuery(call, faults);
   if (faults.length > 0) throw new ValidationError(faults);
-  const told = createTeller(call);
+  const told = createTeller(ctx, call);
   // Following begins before the first read, so that nothing can happen unnoticed in between.
   const unfollow = ctx.hub.follow(id, told);
   try {
@@ -32,7 +33,7 @@ export const streamGeneration = withReadable(async (ctx, call, { id }) => {
 });
 
 /** What one caller has been told, and what it is told next. */
-function createTeller(call: Call) {
+function createTeller(ctx: ApiContext, call: Call) {
   let stream: SseStream | null = null;
   /** The last event told. */
   let sequence = 0;
@@ -78,6 +79,7 @@ function createTeller(call: Call) {
         return;
       }
       stream = openSse(call);
+      endWhenRefused(ctx, call, stream);
       tellAfter(stream, subject, reaches(subject.history, sequence));
       if (early !== undefined) tell(early);
       if (stopped) stream.end();

@@ -7,6 +7,7 @@ import { listEvents } from './event-list.ts';
 import { type EventFilters, eventStreamQuerySchema, filtersOf, passes } from './event-query.ts';
 import { readTold, type ToldEntry } from './read-told.ts';
 import { frameOf, lastEventId, openSse, resetFrame, type SseStream } from './sse.ts';
+import { endWhenRefused } from './still-allowed.ts';
 
 const START = '0-0';
 const PAGE = 200;
@@ -69,6 +70,7 @@ function createTeller(
   let live = false;
   let missed = false;
   const stream: SseStream = openSse(call, whereabouts);
+  endWhenRefused(ctx, call, stream);
   // Without data it is no event; whoever reads it knows from where to go on.
   stream.send(start.reset ? resetFrame(position) : `id: ${position}\n\n`);
 
