@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import type { Address } from './address.ts';
+import { boundedResolve } from './bounded-resolve.ts';
 import { GuardError } from './guard-error.ts';
 import { type AddressPolicy, judgeAddress } from './policy.ts';
 import type { Target } from './target.ts';
@@ -14,11 +15,19 @@ export interface Refusal {
   readonly why: string;
 }
 
+/** Half of what libuv gives look-ups at once of the 32 threads of a worker; the other half is for hosts of our own. */
+const MOST_AT_ONCE = 8;
+const LONGEST_WAIT_MS = 10_000;
+
 /** The system's own look-up, hosts file included. */
-export const systemResolve: Resolve = async (host) => {
-  const found = await lookup(host, { all: true, order: 'verbatim' });
-  return found.map(({ address }) => address);
-};
+export const systemResolve: Resolve = boundedResolve(
+  async (host) => {
+    const found = await lookup(host, { all: true, order: 'verbatim' });
+    return found.map(({ address }) => address);
+  },
+  MOST_AT_ONCE,
+  LONGEST_WAIT_MS,
+);
 
 /**
  * Every address of the target, each of them allowed. One that is not refuses them all: a name with a
