@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -42,7 +45,10 @@ describe('a batch on the command line', () => {
     const again = await cli('batch', 'submit', file, ...voice, '--watch', '--json');
     expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('was submitted before') });
     expect(batchOf(again.stdout)).toMatchObject({ id: first.id, status: 'completed' });
-    const other = await cli('batch', 'submit', file, ...voice, '--again', '--json');
+    await rename(join(folder, file), join(folder, 'renamed.csv'));
+    const renamed = await cli('batch', 'submit', 'renamed.csv', ...voice, '--json');
+    expect(batchOf(renamed.stdout).id).toBe(first.id);
+    const other = await cli('batch', 'submit', 'renamed.csv', ...voice, '--again', '--json');
     expect(batchOf(other.stdout).id).not.toBe(first.id);
     const list = await cli('batch', 'list', '--json');
     expect(
@@ -85,6 +91,22 @@ describe('a batch on the command line', () => {
     const [, id = ''] = /come back with: songmill batch watch (bat_\w+)/.exec(run.stderr)!;
     expect(await cli('batch', 'watch', id, '--timeout', '1')).toMatchObject({ code: 124 });
     expect(await cli('batch', 'watch', id)).toMatchObject({ code: 0, stdout: expect.stringContaining('2 of 2 songs') });
+  });
+
+  it('is not made twice when Ctrl-C falls into its upload', async () => {
+    const file = await csv('upload', ['la', 'lo']);
+    const slow = createServer(() => undefined);
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+    const running = startSongmill(['batch', 'submit', file, ...voice, '--url', url], { env, cwd: folder });
+    await once(slow, 'request');
+    running.interrupt();
+    const run = await running.ended;
+    expect(run).toMatchObject({
+      code: 130,
+      stderr: expect.stringContaining('the same command again makes nothing twice'),
+    });
+    await new Promise((resolve) => slow.close(resolve));
   });
 
   it('gives its songs, verified, and downloads only what is not there', async () => {

@@ -86,6 +86,10 @@ describe('songmill', () => {
   it('ends with 5 when nobody answers, or somebody else', async () => {
     const away = await songmill(['models'], { env: { SONGMILL_URL: 'http://127.0.0.1:2', SONGMILL_API_KEY: 'x' } });
     expect(away).toMatchObject({ code: 5, stderr: expect.stringContaining('songmill doctor') });
+    const nowhere = { SONGMILL_URL: 'http://127.0.0.1:2', SONGMILL_API_KEY: 'x' };
+    for (const args of [['events'], ['batch', 'watch', 'bat_1'], ['watch', 'gen_1']]) {
+      expect(await songmill(args, { env: nowhere }), args.join(' ')).toMatchObject({ code: 5 });
+    }
     const other = createServer((_, response) => void response.end('<html>'));
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;

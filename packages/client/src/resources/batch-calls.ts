@@ -104,23 +104,30 @@ export async function fileOf(source: BatchSource, format: BatchFormat | undefine
   return new Blob(parts, { type: TYPES.ndjson });
 }
 
-/** Options of a file as the query has them; nested names are dotted. */
-export function submitQueryOf(options: SubmitOptions): Record<string, string | undefined> {
+/** Options of a file as the query has them, nested names dotted; in one order, however they were given. */
+export function submitQueryOf(options: SubmitOptions): Record<string, string> {
   const { columns } = options;
-  return {
+  const entries = Object.entries({
     name: options.name,
     on_invalid: options.onInvalid,
-    columns:
-      columns &&
-      Object.entries(columns)
-        .map(([field, header]) => `${field}:${header}`)
-        .join(','),
+    columns: columns && listOf(columns),
     extra_columns: options.extraColumns,
     delimiter: options.delimiter === '\t' ? 'tab' : options.delimiter,
     ...dotted('metadata', options.metadata),
     ...dotted('defaults', options.defaults),
     ...dotted('webhook', options.webhook),
-  };
+  });
+  const given = entries.filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(given.sort(byName));
+}
+
+function listOf(columns: Readonly<Record<string, string>>): string {
+  const sorted = Object.entries(columns).sort(byName);
+  return sorted.map(([field, header]) => `${field}:${header}`).join(',');
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function dotted(prefix: string, value: unknown): Record<string, string> {

@@ -24,6 +24,14 @@ it('the key of a file is made of its bytes and options, not of its name', async 
   expect(await keyFor('lyrics\nla\n', 'b.csv')).toBe(key);
   expect(await keyFor('lyrics\nlo\n', 'a.csv')).not.toBe(key);
   expect(await keyFor('lyrics\nla\n', 'a.csv', { set: { refer_voice: 'v' } })).not.toBe(key);
+  expect(await keyFor('lyrics\nla\n', 'a.txt')).toBe(key);
+  expect(await keyFor('lyrics\nla\n', 'a.jsonl')).not.toBe(key);
+});
+
+it('the order in which options are given makes no other key', async () => {
+  const one = { set: { refer_voice: 'v', model: 'm' }, columns: { lyrics: 'A', custom_id: 'B' } };
+  const other = { columns: { custom_id: 'B', lyrics: 'A' }, set: { model: 'm', refer_voice: 'v' } };
+  expect(await keyFor('A\n', 'a.csv', one)).toBe(await keyFor('A\n', 'a.csv', other));
 });
 
 it('columns name the header of each field, and a header may hold a colon', () => {
@@ -46,7 +54,7 @@ it('the query of a file says its options as the API reads them', () => {
     ...{ metadata: { tour: 'x' }, defaults: { refer_voice: 'v', audio_setting: { format: 'wav', bitrate: 128000 } } },
   });
   expect(query).toMatchObject({
-    ...{ name: 'n', on_invalid: 'skip', columns: 'lyrics:Text,custom_id:Id', extra_columns: 'ignore' },
+    ...{ name: 'n', on_invalid: 'skip', columns: 'custom_id:Id,lyrics:Text', extra_columns: 'ignore' },
     ...{ 'metadata.tour': 'x', 'defaults.refer_voice': 'v', 'defaults.audio_setting.format': 'wav' },
     'defaults.audio_setting.bitrate': '128000',
   });

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, openAsBlob } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { InvalidArgumentError } from 'commander';
-import { type BatchFormat, formatOfName, type SubmitOptions } from '../../resources/batch-calls.ts';
+import { type BatchFormat, formatOfName, type SubmitOptions, submitQueryOf } from '../../resources/batch-calls.ts';
 import { CliError, EXIT } from '../exit.ts';
 
 /** The options that say how a file is read, the same for `validate` and `submit`. */
@@ -43,24 +42,21 @@ export async function blobOf({ path }: BatchFile): Promise<Blob> {
 }
 
 /** How the server is told to read it. */
-export function submitOptionsOf({ path, format, options }: BatchFile): SubmitOptions {
+export function submitOptionsOf({ format, options }: BatchFile): SubmitOptions {
   const { columns, extraColumns, delimiter, set } = options;
   const csv = format === 'csv' ? { columns, extraColumns, delimiter } : {};
-  // A JSON body has its name inside.
-  const own = format === 'json' ? {} : { name: basename(path), defaults: set && defaultsOf(set) };
-  return { format, ...csv, ...own };
+  return { format, ...csv, defaults: set && defaultsOf(set) };
 }
 
 /**
- * One key for the same bytes with the same options: whoever submits a file again gets the batch that
- * it made before, and pays nothing twice.
+ * One key for the same bytes with the same options, whatever the file is called: whoever submits it again
+ * gets the batch that it made before, and pays nothing twice.
  */
 export async function keyOf({ path }: BatchFile, options: SubmitOptions): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  // The name of the file is no reason for another batch.
-  const { name: _, ...rest } = options;
-  return `file-${hash.update('\0').update(JSON.stringify(rest)).digest('hex')}`;
+  hash.update(`\0${options.format}\0${JSON.stringify(submitQueryOf(options))}`);
+  return `file-${hash.digest('hex')}`;
 }
 
 /** `lyrics:Text,custom_id:Id`: which header stands for which field. */

@@ -41,7 +41,10 @@ export async function submitFile(
   const key = await keyOf(file, options);
   const idempotencyKey = flags.again ? `${key.slice(0, 100)}-${randomUUID()}` : key;
   const sent = client.batches.submit(await blobOf(file), { ...options, signal, idempotencyKey }).withResponse();
-  const { data: batch, replayed } = await refusing(task, path, sent);
+  const { data: batch, replayed } = await refusing(task, path, sent).catch((error: unknown) => {
+    if (signal.aborted) out.note(leftBehind(path, flags));
+    throw error;
+  });
   if (replayed) {
     out.note(`${path} was submitted before, with the same options: this is that batch (--again makes a new one)`);
   }
@@ -99,4 +102,10 @@ async function showQuote({ out }: Task, path: string, quote: BatchQuote): Promis
   ];
   await out.record(quote, lines.filter(Boolean).join('\n'));
   return quote.would_accept ? EXIT.ok : EXIT.invalidFile;
+}
+
+/** What to tell whoever presses Ctrl-C before the server has answered. */
+function leftBehind(path: string, { again }: SubmitFlags): string {
+  const next = again ? 'songmill batch list shows it if it has' : 'the same command again makes nothing twice';
+  return `whether ${path} has arrived is not known; ${next}`;
 }

@@ -93,9 +93,8 @@ async function readingOf(file: BatchFile): Promise<BatchReading | { readonly fau
 
 /** The options, read from the query that would be sent, as the server reads them. */
 function queryOf(file: BatchFile): BatchQuery {
-  const sent = Object.entries(submitQueryOf(submitOptionsOf(file)));
-  const given = sent.filter((entry): entry is [string, string] => entry[1] !== undefined);
-  const { query, faults } = readBatchQuery(new Map(given), file.format);
+  const sent = submitQueryOf(submitOptionsOf(file));
+  const { query, faults } = readBatchQuery(new Map(Object.entries(sent)), file.format);
   if (query !== null) return query;
   throw new CliError(faults.map(({ parameter, message }) => `${parameter}: ${message}`).join('; '), EXIT.usage);
 }

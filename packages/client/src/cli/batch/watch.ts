@@ -10,6 +10,8 @@ export async function watchBatch(task: Task, id: string, seconds: number | undef
   const rate = createRate();
   let batch: Batch;
   try {
+    // A stream outlives absences of the server, so one that was never there must be noticed here.
+    await client.batches.retrieve(id, { signal: task.signal });
     batch = await within(task, seconds, (signal) =>
       client.batches.wait(id, { signal, onUpdate: (now) => progress.show(progressOf(now, rate(now.counts))) }),
     );

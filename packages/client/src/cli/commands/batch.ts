@@ -40,7 +40,7 @@ export function addBatchCommands(program: Command, attach: Attach): void {
   );
   attach<FileOptions & SubmitFlags & WatchOptions>(
     fileOptions(batch.command('submit').description('make a song of every line of a file'))
-      .option('--name <name>', 'what the batch is called; the name of the file unless given')
+      .option('--name <name>', 'what the batch is called')
       .option('--metadata <name=value>', 'a note on the batch; may be given again', pair)
       .option('--skip-invalid', 'leave bad lines out instead of refusing the file')
       .option('--dry-run', 'only say what it would cost and which lines are bad')
@@ -50,7 +50,7 @@ export function addBatchCommands(program: Command, attach: Attach): void {
       .addOption(timeout()),
     submitFile,
   );
-  attach<{ limit: number; status?: string }>(
+  attach<{ limit: number }>(
     batch
       .command('list')
       .description('list batches, newest first')

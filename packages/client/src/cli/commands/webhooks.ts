@@ -73,6 +73,8 @@ function eventTypesOf(text: string): readonly EventType[] {
 
 async function follow({ client, out, signal }: Task, _args: readonly string[], options: ListenOptions): Promise<void> {
   const filters = { types: options.events };
+  // A stream outlives absences of the server, so one that was never there must be noticed here.
+  await client.events.list({ limit: 1 }, { signal });
   for await (const event of client.events.stream(filters, { signal, lastEventId: options.after })) {
     await out.record(event, `${event.timestamp} ${event.type} ${nameOf(event.data)}`);
   }
