@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Call } from '../context.ts';
 import { ProblemError } from '../errors.ts';
+import type { Authenticator } from '../request/auth.ts';
 import type { SseStream } from './sse.ts';
 import { endWhenRefused } from './still-allowed.ts';
 
@@ -15,10 +16,10 @@ afterEach(() => {
 it('a stream ends when its key is refused, and not because Redis is away', async () => {
   const req = {} as IncomingMessage;
   const closed = Promise.withResolvers<void>();
-  const end = vi.fn(() => closed.resolve());
+  const end = vi.fn<() => void>(() => closed.resolve());
   const stream = { end, closed: closed.promise } as unknown as SseStream;
   const answers = [null, new ProblemError('queue_unavailable', ''), new ProblemError('unauthenticated', '')];
-  const authenticate = vi.fn(async () => {
+  const authenticate = vi.fn<Authenticator['authenticate']>(async () => {
     const refused = answers.shift();
     if (refused) throw refused;
     return { keyId: 'key_1', project: 'p', scopes: new Set<never>() };

@@ -45,9 +45,9 @@ it('only so many run at once, and the next begins when one has ended, however it
 it('one that has waited too long is given up and never made', async () => {
   const { asked, open, resolve } = scripted();
   const held = [resolve('a'), resolve('b')];
-  const late = expect(resolve('c')).rejects.toThrow('too many');
+  const late = resolve('c').catch(String);
   vi.advanceTimersByTime(1000);
-  await late;
+  expect(await late).toContain('too many');
   for (const host of ['a', 'b']) open.get(host)!.resolve([]);
   await Promise.all(held);
   await turns();
