@@ -1,6 +1,5 @@
 import { readdir } from 'node:fs/promises';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { gzipSync } from 'node:zlib';
 import type { Batch, BatchQuote } from '@songmill/shared/contract/batch';
 import type { Problem } from '@songmill/shared/contract/problem';
@@ -8,7 +7,7 @@ import { itemId } from '@songmill/shared/runtime/ids';
 import { itemsKey, readBatchRecord } from '@songmill/shared/runtime/records/batches';
 import { ingestItems, type SpooledItem } from '@songmill/shared/runtime/records/ingest';
 import { StorageError } from '@songmill/shared/runtime/storage/storage-error';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ApiFixture, KEY, startFixture } from '../testing/api-fixture.ts';
 
 let fixture: ApiFixture;
@@ -22,8 +21,17 @@ beforeAll(async () => {
     WEBHOOK_ALLOW_PRIVATE: 'true',
   };
   fixture = await startFixture({ ...tests, PRICES });
+  // Bodies are received into a folder of this file's own, so that what is left there is its own.
+  vi.stubEnv('TMPDIR', fixture.dir);
 });
-afterAll(() => fixture.stop());
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await fixture.stop();
+});
+
+const PATIENCE = { timeout: 20_000 };
+/** Bodies with an idempotency key that are on their way. */
+const arriving = async () => (await fixture.store.redis.keys(`${fixture.store.keys.root}arriving:*`)).length;
 
 const song = (lyrics: string, more: object = {}) => JSON.stringify({ lyrics, refer_voice: 'v', ...more });
 
@@ -172,16 +180,13 @@ describe('POST /v1/batches', () => {
       'content-type': 'application/x-ndjson',
       authorization: `Bearer ${KEY}`,
     };
+    await expect.poll(arriving, PATIENCE).toBe(0);
     const slow = request(`${fixture.api.url}/v1/batches`, { method: 'POST', headers });
     const answered = new Promise<number>((resolve, reject) => {
       slow.once('response', (response) => resolve(response.resume().statusCode ?? 0)).once('error', reject);
     });
     slow.write(`${song('a')}\n`);
-    await expect
-      .poll(async () => (await fixture.store.redis.keys(`${fixture.store.keys.root}arriving:*`)).length, {
-        timeout: 20_000,
-      })
-      .toBe(1);
+    await expect.poll(arriving, PATIENCE).toBe(1);
     const early = await submit(song('a'), '', headers);
     expect([early.status, early.headers.get('retry-after')]).toEqual([409, '5']);
     slow.end();
@@ -196,19 +201,16 @@ describe('POST /v1/batches', () => {
       'content-type': 'application/x-ndjson',
       authorization: `Bearer ${KEY}`,
     };
+    await expect.poll(arriving, PATIENCE).toBe(0);
     const leaving = request(`${fixture.api.url}/v1/batches`, { method: 'POST', headers });
     leaving.on('error', () => {});
     leaving.write(`${song('a')}\n`);
-    const arriving = async () => (await fixture.store.redis.keys(`${fixture.store.keys.root}arriving:*`)).length;
-    await expect.poll(arriving, { timeout: 20_000 }).toBe(1);
+    await expect.poll(arriving, PATIENCE).toBe(1);
     leaving.destroy();
-    await expect.poll(arriving, { timeout: 20_000 }).toBe(0);
+    await expect.poll(arriving, PATIENCE).toBe(0);
     expect(await batches()).toBe(known);
-    await expect
-      .poll(async () => (await readdir(tmpdir())).filter((name) => name.startsWith('songmill-batch-')).length, {
-        timeout: 20_000,
-      })
-      .toBe(0);
+    const folders = async () => (await readdir(fixture.dir)).filter((name) => name.startsWith('songmill-batch-'));
+    await expect.poll(folders, PATIENCE).toEqual([]);
     expect((await submit(`${song('a')}\n`, '', headers)).status).toBe(202);
   });
 
