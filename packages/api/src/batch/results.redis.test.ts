@@ -147,6 +147,32 @@ describe('results of a batch', () => {
   });
 });
 
+describe('a caller that leaves', () => {
+  it('ends the work for its zip', async () => {
+    const count = 100;
+    const batch = await batchOf(Array.from({ length: count }, () => song(null)));
+    const bytes = Buffer.alloc(200_000, 1);
+    for (let index = 0; index < count; index++) await publish(fixture, itemId(batch.id, index), bytes);
+    const { open } = fixture.storage;
+    let opened = 0;
+    fixture.storage.open = async (...asked) => {
+      opened += 1;
+      return open.apply(fixture.storage, asked);
+    };
+    const before = fixture.logs.length;
+    const leaves = new AbortController();
+    const path = `/v1/batches/${batch.id}/results?format=zip`;
+    const response = await fixture.call(path, { signal: leaves.signal });
+    await response.body!.getReader().read();
+    leaves.abort();
+    const left = () => fixture.logs.slice(before).some((line) => line.includes('"status":499'));
+    await expect.poll(left, { timeout: 20_000 }).toBe(true);
+    fixture.storage.open = open;
+    expect(opened).toBeGreaterThan(0);
+    expect(opened).toBeLessThan(count);
+  });
+});
+
 describe('errors of a batch', () => {
   it('can be submitted again as they are, with what was wrong and where beside them', async () => {
     const lines = [
