@@ -173,7 +173,7 @@ export class RecordModel {
   answered(record: ModelRecord, attempt: ModelAttempt): void {
     attempt.outcome = 'succeeded';
     attempt.charge = 'charged';
-    if (record.intent === null && record.song === null && !isSettled(record.status)) record.intent = attempt;
+    if (record.intent === null && record.song === null && record.spare === null) record.intent = attempt;
     if (record.intent === attempt) record.answered = true;
   }
 

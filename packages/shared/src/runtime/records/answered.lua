@@ -19,8 +19,8 @@ end
 local now = clock()
 local a = attempt_or_found(g, token, worker, now)
 if a.outcome ~= 'succeeded' then close_attempt(g, a, 'succeeded', 'charged', upstream, now) end
--- Found on disk after the call was given up: claims wait for this one too, if nobody calls at the moment.
-if not g.token and not g.song and not SETTLED[g.status] then
+-- Found on disk after the call was given up: claims wait for this one too, if nobody calls at the moment; those of a retry as well.
+if not g.token and not g.song and not g.spare then
   write_intent(g, token, a.worker, now)
 end
 if g.token == token then redis.call('HSET', g.key, 'answered', token, 'wait_reason', 'storage') end

@@ -76,6 +76,25 @@ describe('one call at a time', () => {
     expect(await records.read(id)).toMatchObject({ status: 'succeeded', attemptsTotal: 2, song: songOf(lost) });
   });
 
+  it.each([
+    ['canceled', 'retry'],
+    ['needs_review', 'resolve_retry'],
+  ] as const)(
+    'an answer found on disk after its generation was %s is waited for by what runs again',
+    async (status, action) => {
+      const id = await records.accepted();
+      const token = await records.claimed(id, { worker: 'w1' });
+      if (status === 'canceled') await records.cancel(id);
+      await closeDeadCall(records.store, { id, token, worker: 'w1', maxAttempts: 5, maxUnknownCharges: 1 });
+      expect(await settle(id)).toBe(status);
+      await markAnswered(records.store, { id, token, worker: 'w1', upstream: null });
+      await records.reopen(id, { action });
+      expect(await records.claim(id, { run: 2 })).toMatchObject({ outcome: 'busy' });
+      expect((await records.publish(id, token)).outcome).toBe('published');
+      expect(await records.read(id)).toMatchObject({ status: 'succeeded', attemptsTotal: 1, song: songOf(token) });
+    },
+  );
+
   it('an answer that was lost on the way to storage is judged like any other failed call', async () => {
     const id = await records.accepted();
     await records.alive('w1');
