@@ -117,6 +117,25 @@ describe('a bulk action', () => {
   });
 });
 
+describe('a redelivery in bulk', () => {
+  it('finds the deliveries of its filter; without a status those that were lost', async () => {
+    const webhook = { url: 'https://example.com/x', events: ['generation.canceled' as const] };
+    const [id, other] = [
+      await records.accepted({ request: requestOf({ webhook }) }),
+      await records.accepted({ request: requestOf({ webhook }) }),
+    ];
+    for (const each of [id, other]) await records.cancel(each);
+    const find = async (filter: object) => {
+      const wanted = { action: 'redeliver', filter, batch_id: null, ordinal: Number.MAX_SAFE_INTEGER } as const;
+      return (await targetPage(records.store, wanted, '')).deliveries;
+    };
+    const found = await find({ generation_id: id, status: ['pending'] });
+    expect(found).toHaveLength(1);
+    expect(await find({ status: ['pending'] })).toHaveLength(2);
+    expect(await find({ generation_id: id })).toEqual([]);
+  });
+});
+
 describe('an action on a batch', () => {
   it('that cancels it: no further call of it starts, before a single item was canceled', async () => {
     await submit(3);
