@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, truncate, writeFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, truncate, writeFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { giveOrder, ORDERS_FILE } from '../chaos/crash-orders.ts';
@@ -21,7 +21,8 @@ async function startOrdered(options: SystemOptions = {}) {
   return {
     worker,
     /** What the worker is to do at its next passing of a point; resolves when it was done. */
-    order: (point: CrashPoint, how: 'kill' | 'throw') => giveOrder(orders, { point, how }, worker.exited).fired,
+    order: (point: CrashPoint, how: 'kill' | 'throw', times = 1) =>
+      giveOrder(orders, { point, how, times }, worker.exited).fired,
   };
 }
 const generate = (id: string) => system.client.generations.wait(id, { timeoutMs: 120_000 });
@@ -71,6 +72,37 @@ describe('a worker that dies with an answer in its hands', () => {
       attempts: [{ outcome: 'succeeded' }, { outcome: 'succeeded' }],
     });
     expect((await system.sim.ledger()).charges).toBe(2);
+  });
+
+  it('fault: while the first of several answers waits for storage, none of the others is bought again', async () => {
+    // So long a pause that the queue goes on long before adoption does.
+    const env = { RETRY_BASE_MS: '20000', RETRY_MAX_MS: '20000' };
+    const { worker, order } = await startOrdered({ workers: 2, env });
+    await system.workers[1]!.stop();
+    void order('answered', 'throw', 1000);
+    const ids = await Promise.all(
+      ['a', 'b', 'c'].map(async (name) => (await system.client.generations.create(song(name))).id),
+    );
+    const [folder] = await spoolFolders();
+    const journal = join(system.data, 'spool', folder!, 'journal.jsonl');
+    const answered = async () => {
+      const lines = (await readFile(journal, 'utf8')).split('\n').filter((line) => line.includes('"answered"'));
+      return new Set(lines.map((line) => (JSON.parse(line) as { token: string }).token)).size;
+    };
+    await until(answered, (count) => count === 3);
+    await system.startWorker();
+    const songs = join(system.data, 'songs');
+    await rename(songs, `${songs}-away`);
+    await writeFile(songs, 'not a folder');
+    await worker.kill('SIGKILL');
+    // Longer than the lease: from now on every claim may take the calls for dead.
+    await new Promise((resolve) => setTimeout(resolve, 2 * Number(system.env['WORKER_LEASE_MS'])));
+    await rm(songs);
+    await rename(`${songs}-away`, songs);
+    for (const id of ids) {
+      expect(await generate(id)).toMatchObject({ status: 'succeeded', attempts: [{ charge: 'charged' }] });
+    }
+    expect(await system.sim.ledger()).toMatchObject({ calls: 3, charges: 3 });
   });
 
   it('fault: one that waited for storage and is not whole any more is judged like any paid call without a song', async () => {

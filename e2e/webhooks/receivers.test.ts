@@ -68,9 +68,7 @@ describe.each(['webhook-receiver-express.mjs', 'webhook-receiver-node.mjs'])('ex
     const webhook = { url: `${simulator.url}/_hooks/${file}` };
     const { id } = await client.generations.generate({ lyrics: 'genuine', refer_voice: VOICE, webhook });
     await until(async () => (await sim.hooks(`/_hooks/${file}`)).length === 1);
-    const [{ body, headers }] = (await sim.hooks(`/_hooks/${file}`)) as [
-      { body: string; headers: Record<string, string> },
-    ];
+    const { body, headers } = (await sim.hooks(`/_hooks/${file}`))[0]!;
     const signed = Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('webhook-')));
     const send = async (text: string, more: Record<string, string>) => {
       const given = { 'content-type': 'application/json', ...more };

@@ -18,7 +18,7 @@ afterEach(async () => {
   await receiver.stop();
 });
 
-const ALL = ['queued', 'processing', 'succeeded', 'failed', 'canceled'].map(
+const ALL = (['queued', 'processing', 'succeeded', 'failed', 'canceled'] as const).map(
   (status) => `generation.${status}` as const,
 );
 const idOf = ({ headers }: Received) => String(headers['webhook-id']);
@@ -81,7 +81,7 @@ describe('webhooks of the whole system', () => {
     const deliveries = await settledDeliveries();
     expect(new Set(deliveries.map(({ status }) => status))).toEqual(new Set(['succeeded']));
     const project = await secretOfProject();
-    for (const one of receiver.received) verify(one, one.path === '/own' ? project : secret);
+    for (const one of receiver.received) verify(one, one.path === '/own' ? project : secret!);
     for (const path of ['/own', '/endpoint']) {
       for (const { id } of others) {
         const mine = receiver.received.filter((one) => one.path === path && eventOf(one).data['id'] === id);

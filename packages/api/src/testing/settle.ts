@@ -55,7 +55,16 @@ async function endCall(
 ): Promise<void> {
   const token = await claim(place, id, run);
   await releaseGeneration(place.store, {
-    ...{ id, token, worker: 'w1', kind, message: 'as the test says', upstream: null, delayMs: 0, waitReason: 'backoff' },
+    ...{
+      id,
+      token,
+      worker: 'w1',
+      kind,
+      message: 'as the test says',
+      upstream: null,
+      delayMs: 0,
+      waitReason: 'backoff',
+    },
     ...{ gaveUp: false, breaker: { firstMs: 60_000, longestMs: 60_000 } },
     ...{ hold, firstProbeMs: 60_000, maxAttempts: 5, maxUnknownCharges: 2 },
   });
