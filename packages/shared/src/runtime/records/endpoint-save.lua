@@ -11,7 +11,7 @@ arrows: none
 -- @include record.lua
 local id, project, idempotency, fingerprint, secret = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[10]
 local key = root .. 'ep:' .. id
-local known = redis.call('HMGET', key, 'project', 'events', 'operator_events', 'enabled')
+local known = redis.call('HMGET', key, 'project', 'events', 'operator_events', 'enabled', 'url')
 local now = clock() + tonumber(ARGV[12])
 
 if secret == '' then
@@ -41,10 +41,12 @@ if known[2] then each_list(known[2], known[3], 'SREM') end
 redis.call('HSET', key, 'url', ARGV[5], 'events', ARGV[6], 'operator_events', ARGV[7], 'description', ARGV[8])
 if ARGV[9] == '1' then
   each_list(ARGV[6], ARGV[7], 'SADD')
-  -- Whoever enables it says that it works again.
   if known[4] ~= '1' then
     redis.call('HSET', key, 'enabled', 1)
     redis.call('HDEL', key, 'disabled_at', 'disabled_reason', 'failing_since')
+  end
+  -- Whoever enables it says that it works again; and how long one receiver asked us to wait says nothing of another.
+  if known[4] ~= '1' or known[5] ~= ARGV[5] then
     redis.call('HDEL', root .. 'tg:' .. id, 'good', 'bad', 'until')
     look_at(id)
   end

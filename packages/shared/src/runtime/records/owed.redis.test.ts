@@ -262,6 +262,20 @@ describe('a target', () => {
       expect(await redis.zcard(`${keys.root}owed`)).toBe(0);
     }));
 
+  it('that rests as its receiver asked begins anew when it gets another URL, and not when only its text changes', () =>
+    withRecords(async (records) => {
+      await endpoint(records, 'whe_1', ['generation.queued']);
+      await oweEvent(records.store, pingOf('0'));
+      const [sent] = (await feed(records)).pointers;
+      await endDelivery(records.store, { ...ended, id: sent!.id, number: 1, throttleMs: HOUR, againMs: 9 * HOUR });
+      await oweEvent(records.store, pingOf('1'));
+      const known = (await readEndpoint(records.store, 'whe_1'))!;
+      await saveEndpoint(records.store, { ...known, secret: null, description: 'the same receiver' });
+      expect((await feed(records, 1000)).pointers).toEqual([]);
+      await saveEndpoint(records.store, { ...known, secret: null, url: 'https://elsewhere.example.com/' });
+      expect((await feed(records, 1000)).pointers).toHaveLength(1);
+    }));
+
   it('that was deleted while something was sent to it waits for no further attempt', () =>
     withRecords(async (records) => {
       await endpoint(records, 'whe_1', ['generation.queued']);
