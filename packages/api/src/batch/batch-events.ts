@@ -9,6 +9,7 @@ import { ValidationError } from '../errors.ts';
 import { sendEmpty } from '../request/answer.ts';
 import { noQuery } from '../request/query.ts';
 import { frameOf, lastEventId, openSse, resetFrame } from '../stream/sse.ts';
+import { endWhenRefused } from '../stream/still-allowed.ts';
 import { showBatch } from './get-batches.ts';
 import { withReadableBatch } from './with-batch.ts';
 
@@ -35,6 +36,7 @@ export const streamBatch = withReadableBatch(async (ctx, call, batch) => {
 async function follow(ctx: ApiContext, call: Call, first: BatchRecord, last: string | null): Promise<void> {
   const gone = new AbortController();
   const stream = openSse(call);
+  endWhenRefused(ctx, call, stream);
   void stream.closed.then(() => gone.abort());
   // The process stops: the stream ends, and its reader comes back to another one.
   const leave = ctx.hub.listen(first.id, (signal) => {

@@ -289,6 +289,24 @@ describe('reading batches', () => {
     });
   });
 
+  it('the stream ends when its key has been revoked', async () => {
+    const made = await fixture.post('/v1/api-keys', { name: 'leaves', project: 'default', scopes: ['read'] });
+    const { id, key } = (await made.json()) as { id: string; key: string };
+    const batch = await accepted(song('a'));
+    await ingest(batch.id);
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const headers = { authorization: `Bearer ${key}` };
+      const stream = await fixture.call(`/v1/batches/${batch.id}/events`, { headers });
+      const text = stream.text();
+      expect((await fixture.call(`/v1/api-keys/${id}`, { method: 'DELETE' })).status).toBe(204);
+      vi.advanceTimersByTime(15_000);
+      expect(await text).not.toContain('batch.completed');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('the stream tells progress and the end, and a reader that comes back after the end gets 204', async () => {
     const batch = await accepted(song('a'));
     await ingest(batch.id);
