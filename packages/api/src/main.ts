@@ -3,7 +3,12 @@ import { stopAll } from '@songmill/shared/runtime/lifecycle';
 import { createLogger } from '@songmill/shared/runtime/logger';
 import { openStorage } from '@songmill/shared/runtime/storage/storage';
 import closeWithGrace from 'close-with-grace';
-import { startApi } from './app.ts';
+
+// The look-up of a webhook's host holds one of libuv's threads until its name servers answer, and they may be silent
+// for many seconds; files of songs and batches are read and written on the same threads, of which the default is four.
+// They start at the first use: so the API is imported only now.
+process.env['UV_THREADPOOL_SIZE'] ??= '32';
+const { startApi } = await import('./app.ts');
 
 // The API process: settings from the environment, JSON lines on stdout, SIGTERM and SIGINT drain.
 try {
