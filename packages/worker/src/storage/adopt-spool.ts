@@ -7,6 +7,7 @@ import type { Part } from '@songmill/shared/runtime/lifecycle';
 import { freeProbed } from '@songmill/shared/runtime/records/brake';
 import { closeDeadCall } from '@songmill/shared/runtime/records/died';
 import { beat, isWorkerLive } from '@songmill/shared/runtime/records/feed';
+import { markAnswered } from '@songmill/shared/runtime/records/publish';
 import { releaseGeneration } from '@songmill/shared/runtime/records/release';
 import { isMissing } from '@songmill/shared/runtime/storage/storage-error';
 import type { WorkerContext } from '../queue/context.ts';
@@ -21,6 +22,15 @@ const LOOK_EVERY_MS = 1000;
 type Answered = Extract<JournalLine, { event: 'answered' }>;
 /** Since when (monotonic ms) workers of which nobody can prove anything have been silent under our eyes. */
 type Silent = Map<string, number>;
+
+/** A dead worker's folder that is ours now. */
+interface Taken {
+  readonly folder: string;
+  readonly owner: string;
+  readonly lines: readonly JournalLine[];
+  /** Tokens of answers whose file lost its end in a power cut. */
+  readonly broken: ReadonlySet<string>;
+}
 
 /**
  * Takes over what dead workers left in the spool: looks now, and again each second. Whose death this machine can
@@ -41,6 +51,7 @@ export function startAdoption(context: WorkerContext): Part {
 async function adoptSpool(context: WorkerContext, silent: Silent): Promise<void> {
   const { settings, workerId, logger } = context;
   const entries = await readdir(settings.SPOOL_DIR, { withFileTypes: true });
+  const ours: Taken[] = [];
   for (const { name } of entries.filter((entry) => entry.isDirectory())) {
     if (name === workerId) continue;
     // An adopter's folder is `<adopter>+<owner>`: should the adopter die, the next one takes it from there.
@@ -52,7 +63,10 @@ async function adoptSpool(context: WorkerContext, silent: Silent): Promise<void>
       silent.delete(holder);
       logger.info({ owner }, 'adopting the spool of a dead worker');
     }
-    if (await emptyFolder(context, taken, owner)) await rm(taken, { recursive: true, force: true });
+    ours.push(await markPaid(context, taken, owner));
+  }
+  for (const each of ours) {
+    if (await emptyFolder(context, each)) await rm(each.folder, { recursive: true, force: true });
   }
 }
 
@@ -80,12 +94,27 @@ async function take(folder: string, taken: string): Promise<boolean> {
   }
 }
 
-/** True when nothing of value is left in the folder. Songs come first, so that nobody calls again for them. */
-async function emptyFolder(context: WorkerContext, folder: string, owner: string): Promise<boolean> {
+/** Storing may take long, so first of all Redis learns of every answer: from then on nobody calls again for it. */
+async function markPaid({ records }: WorkerContext, folder: string, owner: string): Promise<Taken> {
   const lines = await readJournal(folder);
+  const broken = new Set<string>();
   for (const line of lines) {
     if (line.event !== 'answered') continue;
-    const keeping = await adoptAnswer(context, folder, owner, line);
+    const { id, token, song, upstream = null } = line;
+    const sha256 = await sha256Of(join(folder, `${token}.part`));
+    // A power cut can leave the line and take the end of the song. A file that has gone is in storage already.
+    if (sha256 !== null && sha256 !== song.sha256) broken.add(token);
+    else await markAnswered(records, { id, token, worker: owner, upstream });
+  }
+  return { folder, owner, lines, broken };
+}
+
+/** True when nothing of value is left in the folder. Songs come first, so that nobody calls again for them. */
+async function emptyFolder(context: WorkerContext, taken: Taken): Promise<boolean> {
+  const { lines, owner } = taken;
+  for (const line of lines) {
+    if (line.event !== 'answered') continue;
+    const keeping = await adoptAnswer(context, taken, line);
     if (keeping.outcome === 'left') return false;
     if (keeping.outcome === 'lost') await reportLost(context, owner, line, keeping.why);
   }
@@ -98,14 +127,12 @@ async function emptyFolder(context: WorkerContext, folder: string, owner: string
   return true;
 }
 
-async function adoptAnswer(context: WorkerContext, folder: string, owner: string, line: Answered): Promise<Keeping> {
+async function adoptAnswer(context: WorkerContext, taken: Taken, line: Answered): Promise<Keeping> {
+  const { folder, owner, broken } = taken;
   const { id, token, song, upstream = null } = line;
-  const path = join(folder, `${token}.part`);
-  const sha256 = await sha256Of(path);
-  // A power cut can leave the line and take the end of the song. A file that has gone is in storage already.
-  if (sha256 !== null && sha256 !== song.sha256) return { outcome: 'lost', why: 'its file is not whole' };
+  if (broken.has(token)) return { outcome: 'lost', why: 'its file is not whole' };
   context.logger.warn({ generation_id: id, token }, 'keeping a song that a dead worker had paid for');
-  return keepSpooled(context, { id, token, worker: owner, song, path, upstream });
+  return keepSpooled(context, { id, token, worker: owner, song, path: join(folder, `${token}.part`), upstream });
 }
 
 async function sha256Of(path: string): Promise<string | null> {
