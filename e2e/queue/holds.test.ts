@@ -61,3 +61,23 @@ describe('a refused account', () => {
     },
   );
 });
+
+describe('a refused model', () => {
+  it('fault: parks its songs, and one probe after a resume lets all of them go on, an hour before its time', async () => {
+    system = await startSystem({ env: { ACCOUNT_PROBE_MS: '3600000' } });
+    await system.sim.config({ models: ['music-2.0'] });
+    const created = await Promise.all(Array.from({ length: 4 }, () => system.client.generations.create(song())));
+    await expect.poll(async () => (await generate()).holds.length, { timeout: 20_000 }).toBe(1);
+    expect((await generate()).holds[0]).toMatchObject({ scope: 'model', model: 'music-01' });
+    const redis = new Redis(system.redis.url);
+    await expect.poll(() => redis.zcard('{songmill}:parked'), { timeout: 20_000 }).toBe(4);
+    redis.disconnect();
+    await system.sim.config({ models: ['music-01'] });
+    await system.client.queues.resume('generate');
+    const settled = await Promise.all(
+      created.map((each) => system.client.generations.wait(each.id, { timeoutMs: 60_000 })),
+    );
+    expect(settled.map((each) => each.status)).toEqual(settled.map(() => 'succeeded'));
+    expect((await system.sim.ledger()).charges).toBe(4);
+  });
+});

@@ -92,7 +92,8 @@ function waitAfter(context: WorkerContext, result: Failure, counted: number): Wa
     case 'account':
       return { ms: ACCOUNT_PROBE_MS, reason: 'account', brake: true };
     case 'model':
-      return { ms: ACCOUNT_PROBE_MS, reason: 'model', brake: false };
+      // The hold says when it is probed, which may be sooner.
+      return { ms: RETRY_BASE_MS, reason: 'model', brake: false };
     default:
       return { ms: backoffMs(counted, RETRY_BASE_MS, RETRY_MAX_MS), reason: 'backoff', brake: false };
   }

@@ -39,13 +39,13 @@ export async function runUpload(context: WorkerContext, uploader: Uploader, poin
   });
   if (answer.outcome === 'gone') return null;
   if (answer.lifted) await freeProbed(records);
-  const { status, delayMs, heldMs } = answer;
+  const { status, delayMs } = answer;
   logger.info({ reference_id: id, token, kind: result.kind, status }, 'upload ended');
   if (status !== 'queued') {
     await tellWaiters(context, id);
     return null;
   }
-  return Math.max(result.kind === 'account' ? heldMs : delayMs, 1);
+  return Math.max(delayMs, 1);
 }
 
 /** A file that is not there, or cannot be read now, is a failure like any other: counted and tried again. */
@@ -72,13 +72,14 @@ async function uploadFile(
 }
 
 function waitAfter({ settings }: WorkerContext, result: Exclude<UploadResult, { kind: 'uploaded' }>, counted: number) {
-  const { RETRY_BASE_MS, RETRY_MAX_MS, ACCOUNT_PROBE_MS } = settings;
+  const { RETRY_BASE_MS, RETRY_MAX_MS } = settings;
   switch (result.kind) {
     case 'rate_limited':
     case 'quota':
       return limitWaitMs(result.kind, result.upstream.code, result.retryAfterMs, RETRY_BASE_MS);
     case 'account':
-      return ACCOUNT_PROBE_MS;
+      // The hold says when it is probed, which may be sooner.
+      return RETRY_BASE_MS;
     default:
       return Math.max(backoffMs(counted, RETRY_BASE_MS, RETRY_MAX_MS), RETRY_BASE_MS / 2);
   }

@@ -39,7 +39,7 @@ if limited > 0 then return { 'early', limited } end
 local h = read_hold('account')
 if h then
   if probe_open(h, lease, now) then return { 'held', 1000 } end
-  if h.next_probe_at > now then return { 'held', h.next_probe_at - now } end
+  if h.next_probe_at > now then return { 'held', int(ask_again(h.next_probe_at - now, 'uploads')) } end
   if h.tripped_by == id and redis.call('ZCARD', root .. 'window') > 0 then
     -- Once: whoever else takes the probe first says more.
     redis.call('HDEL', hold_key('account'), 'tripped_by')

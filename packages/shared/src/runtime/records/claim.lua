@@ -79,7 +79,7 @@ local function stands_aside(word, ms, scope)
 end
 
 local function held(ms, scope)
-  if string.sub(scope, 1, 6) == 'model:' then return stands_aside('held', ms, scope) end
+  if string.sub(scope, 1, 6) == 'model:' then return stands_aside('held', ask_again(ms, 'parked'), scope) end
   return waits('held', ms, scope)
 end
 

@@ -247,6 +247,16 @@ describe('a hold', () => {
     }
   });
 
+  it('of one model is asked about again soon, by fewer the more they are, so that a resume or a lift is seen', async () => {
+    const { redis, keys } = records.store;
+    await trip('model:music-02', 'music-02');
+    const first = await records.accepted({ request: requestOf({ model: 'music-02' }) });
+    expect(await records.claim(first)).toEqual({ outcome: 'held', scope: 'model:music-02', ms: 5000 });
+    for (let n = 0; n < 100; n++) await redis.zadd(keys.parked, Date.now() + HOUR, `gen_parked_${n}`);
+    const second = await records.accepted({ request: requestOf({ model: 'music-02' }) });
+    expect(await records.claim(second)).toMatchObject({ outcome: 'held', ms: (100 + 1) * 200 });
+  });
+
   it("of a model does not let a held call use up the account's probe", async () => {
     await trip('model:music-02', 'music-02');
     await trip();

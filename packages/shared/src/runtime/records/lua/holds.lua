@@ -43,6 +43,12 @@ local function probe_unclear(h, now)
   redis.call('HDEL', hold_key(h.scope), 'probe', 'probe_until', 'prober')
 end
 
+-- Those that BullMQ delays meanwhile ask again, five a second however many they are: so they soon see a probe that
+-- somebody made due, and a hold that was lifted.
+local function ask_again(ms, waiting)
+  return math.min(ms, math.max(5000, redis.call('ZCARD', root .. waiting) * 200))
+end
+
 local function lift_hold(scope)
   redis.call('DEL', hold_key(scope))
   redis.call('SREM', root .. 'holds', scope)
