@@ -10,9 +10,9 @@ import { sendJson } from '../request/answer.ts';
 import { readCursor, writeCursor } from '../request/cursor.ts';
 import { afterSchema, limitSchema } from '../request/list-query.ts';
 import { noQuery, parseQuery } from '../request/query.ts';
+import { idempotencyOf, keyReused, REPLAYED } from '../request/idempotency.ts';
 import { readAction } from '../request/read-action.ts';
 import { findDelivery, forReader, noSuchDelivery } from './find.ts';
-import { operationOf } from './operation.ts';
 
 const idOf = (prefix: 'evt' | 'whe' | 'gen' | 'bat', what: string) =>
   z
@@ -73,8 +73,9 @@ export async function getDelivery(ctx: ApiContext, call: Call): Promise<void> {
 export async function redeliverDelivery(ctx: ApiContext, call: Call): Promise<void> {
   const { id } = await findDelivery(ctx, call, false);
   const { body, key } = await readAction(call, emptyBodySchema);
-  const outcome = await redeliver(ctx.store, { id, operation: operationOf(call, key, body) });
+  const outcome = await redeliver(ctx.store, { id, idempotency: idempotencyOf(call, key, body) });
+  if (outcome === 'key_reused') throw keyReused();
   if (outcome === 'missing') throw noSuchDelivery();
   if (outcome === 'disabled') throw new ProblemError('conflict', 'its endpoint is disabled or deleted');
-  sendJson(call, 202, await findDelivery(ctx, call, false));
+  sendJson(call, 202, await findDelivery(ctx, call, false), outcome === 'replayed' ? REPLAYED : {});
 }

@@ -1,4 +1,5 @@
 import { recoverRequestSchema, rotateRequestSchema } from '@songmill/shared/contract/webhook';
+import { newToken } from '@songmill/shared/runtime/ids';
 import { recoverDeliveries } from '@songmill/shared/runtime/records/deliver-again';
 import { readDelivery } from '@songmill/shared/runtime/records/delivery-list';
 import { oweEvent } from '@songmill/shared/runtime/records/owe';
@@ -7,11 +8,10 @@ import type { ApiContext, Call } from '../context.ts';
 import { ProblemError, ValidationError } from '../errors.ts';
 import { emptyBodySchema } from '../request/action-bodies.ts';
 import { sendJson } from '../request/answer.ts';
-import { REPLAYED } from '../request/idempotency.ts';
+import { idempotencyOf, keyReused, REPLAYED } from '../request/idempotency.ts';
 import { noQuery } from '../request/query.ts';
 import { readAction } from '../request/read-action.ts';
-import { findEndpoint, noSuchEndpoint } from './find.ts';
-import { operationOf } from './operation.ts';
+import { findEndpoint, noSuchDelivery, noSuchEndpoint } from './find.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -21,10 +21,11 @@ export async function rotateEndpointSecret(ctx: ApiContext, call: Call): Promise
   const { body, key } = await readAction(call, rotateRequestSchema);
   const owner = { endpoint: endpoint.id, project: endpoint.project };
   const overlapMs = body.overlap_hours * HOUR_MS;
-  const [operation, fresh] = [operationOf(call, key, body), newSecret()];
-  const secret = await rotateSecret(ctx.store, { owner, overlapMs, operation, fresh });
-  if (secret === null) throw noSuchEndpoint();
-  if (secret === fresh) sendJson(call, 200, { ...endpoint, secret });
+  const [idempotency, secret] = [idempotencyOf(call, key, body), newSecret()];
+  const outcome = await rotateSecret(ctx.store, { owner, overlapMs, idempotency, fresh: secret });
+  if (outcome === 'missing') throw noSuchEndpoint();
+  if (outcome === 'key_reused') throw keyReused();
+  if (outcome === 'rotated') sendJson(call, 200, { ...endpoint, secret });
   else sendJson(call, 200, endpoint, REPLAYED);
 }
 
@@ -32,15 +33,17 @@ export async function rotateEndpointSecret(ctx: ApiContext, call: Call): Promise
 export async function testEndpoint(ctx: ApiContext, call: Call): Promise<void> {
   const endpoint = await findEndpoint(ctx, call, false);
   const { body, key } = await readAction(call, emptyBodySchema);
-  if (!endpoint.enabled) throw new ProblemError('conflict', 'the endpoint is disabled; enable it first');
-  const delivery = await oweEvent(ctx.store, {
+  const ping = await oweEvent(ctx.store, {
     ...{ type: 'ping', subject: endpoint.id, project: endpoint.project, endpoint: endpoint.id },
-    name: operationOf(call, key, body),
-    data: { endpoint_id: endpoint.id },
+    ...{ name: newToken(), data: { endpoint_id: endpoint.id } },
+    idempotency: idempotencyOf(call, key, body),
   });
-  const owed = delivery === null ? null : await readDelivery(ctx.store, delivery);
-  if (owed === null) throw noSuchEndpoint();
-  sendJson(call, 202, owed);
+  if (ping.outcome === 'key_reused') throw keyReused();
+  if (ping.outcome === 'disabled') throw new ProblemError('conflict', 'the endpoint is disabled; enable it first');
+  if (!('delivery' in ping) || ping.delivery === null) throw noSuchEndpoint();
+  const owed = await readDelivery(ctx.store, ping.delivery);
+  if (owed === null) throw noSuchDelivery();
+  sendJson(call, 202, owed, ping.outcome === 'replayed' ? REPLAYED : {});
 }
 
 /** `POST /v1/webhook-endpoints/{id}/recover`: sends again what failed in a span of time, or only says how much. */
@@ -67,14 +70,16 @@ export async function getWebhookSecret(ctx: ApiContext, call: Call): Promise<voi
   sendJson(call, 200, { secret: await readSecret(ctx.store, call.principal.project) });
 }
 
-/** `POST /v1/webhook-secret/rotate`. */
+/** `POST /v1/webhook-secret/rotate`: the secret as it is now, which is also what a replay answers. */
 export async function rotateWebhookSecret(ctx: ApiContext, call: Call): Promise<void> {
   const { body, key } = await readAction(call, rotateRequestSchema);
   const { project } = call.principal;
   // The first one is made before it is rotated, so that whoever was told it may go on with it.
   await readSecret(ctx.store, project);
   const overlapMs = body.overlap_hours * HOUR_MS;
-  const [operation, fresh] = [operationOf(call, key, body), newSecret()];
-  const secret = await rotateSecret(ctx.store, { owner: { project }, overlapMs, operation, fresh });
-  sendJson(call, 200, { secret }, secret === fresh ? {} : REPLAYED);
+  const [idempotency, fresh] = [idempotencyOf(call, key, body), newSecret()];
+  const outcome = await rotateSecret(ctx.store, { owner: { project }, overlapMs, idempotency, fresh });
+  if (outcome === 'key_reused') throw keyReused();
+  if (outcome === 'rotated') sendJson(call, 200, { secret: fresh });
+  else sendJson(call, 200, { secret: await readSecret(ctx.store, project) }, REPLAYED);
 }

@@ -75,7 +75,7 @@ const rows: readonly Omit<Route, 'pattern'>[] = [
     headers: ['Idempotency-Key'],
     ...{ json: rotateRequestSchema, bodyOptional: true },
     answers: { 200: endpointSchema },
-    problems: ['not_found', 'body_too_large', 'unsupported_media_type'],
+    problems: ['not_found', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
   },
   {
     ...{ method: 'POST', path: `${ENDPOINT}/test`, scope: 'generate', handle: testEndpoint },
@@ -83,7 +83,7 @@ const rows: readonly Omit<Route, 'pattern'>[] = [
     headers: ['Idempotency-Key'],
     ...{ json: emptyBodySchema, bodyOptional: true },
     answers: { 202: deliverySchema },
-    problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type'],
+    problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
   },
   {
     ...{ method: 'POST', path: `${ENDPOINT}/recover`, scope: 'generate', handle: recoverEndpoint },
@@ -103,7 +103,7 @@ const rows: readonly Omit<Route, 'pattern'>[] = [
     headers: ['Idempotency-Key'],
     ...{ json: rotateRequestSchema, bodyOptional: true },
     answers: { 200: webhookSecretSchema },
-    problems: ['body_too_large', 'unsupported_media_type'],
+    problems: ['body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
   },
   {
     ...{ method: 'GET', path: DELIVERIES, scope: 'read', handle: listDeliveries },
@@ -123,7 +123,7 @@ const rows: readonly Omit<Route, 'pattern'>[] = [
     headers: ['Idempotency-Key'],
     ...{ json: emptyBodySchema, bodyOptional: true },
     answers: { 202: deliverySchema },
-    problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type'],
+    problems: ['not_found', 'conflict', 'body_too_large', 'unsupported_media_type', 'idempotency_key_reused'],
   },
 ];
 

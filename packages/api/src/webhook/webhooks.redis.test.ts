@@ -248,3 +248,56 @@ describe('the secret of a project', () => {
     expect(fixture.logs.join('\n')).not.toContain('whsec_');
   });
 });
+
+describe('an action on an endpoint, a delivery or the secret', () => {
+  it('takes each Idempotency-Key once, for a day, whatever came between', async () => {
+    const { redis, keys } = fixture.store;
+    const known = await redis.keys(`${keys.root}i:*`);
+    const { body: made } = await create({ url: HOOK });
+    const ask = async (path: string, key: string, body: object = {}) => {
+      const headers = { ...as(shop).headers, 'content-type': 'application/json', 'idempotency-key': key };
+      const response = await fixture.call(path, { method: 'POST', headers, body: JSON.stringify(body) });
+      const text = await response.text();
+      return { status: response.status, replayed: response.headers.get('idempotent-replayed'), text };
+    };
+    const path = `/v1/webhook-endpoints/${made.id}`;
+    const ping = await ask(`${path}/test`, 'first');
+    const delivery = JSON.parse(ping.text) as WebhookDelivery;
+    const state = async () => {
+      const wanted = [`ep:${made.id}`, 'ws:shop', `d:${delivery.id}`, `de:${made.id}:pending`];
+      return Promise.all(wanted.map((name) => redis.dump(`${keys.root}${name}`)));
+    };
+    const actions = [`${path}/rotate-secret`, `${path}/test`, '/v1/webhook-secret/rotate'];
+    for (const at of [...actions, `/v1/webhook-deliveries/${delivery.id}/redeliver`]) {
+      const [first, other] = [await ask(at, 'A'), await ask(at, 'B')];
+      expect([first.replayed, other.replayed], at).toEqual([null, null]);
+      const before = await state();
+      const again = await ask(at, 'A');
+      expect(again, at).toMatchObject({ status: first.status, replayed: 'true' });
+      expect((JSON.parse(again.text) as { id?: string }).id, at).toBe((JSON.parse(first.text) as { id?: string }).id);
+      expect(await state(), at).toEqual(before);
+      if (at.startsWith(path)) expect(again.text).not.toContain('whsec_');
+      if (!at.includes('rotate')) continue;
+      const changed = await ask(at, 'A', { overlap_hours: 1 });
+      expect([changed.status, (JSON.parse(changed.text) as { code: string }).code], at).toEqual([
+        422,
+        'idempotency_key_reused',
+      ]);
+      expect(await state(), at).toEqual(before);
+    }
+    // The same action on another one is another request, too.
+    const { body: second } = await create({ url: HOOK });
+    expect((await ask(`/v1/webhook-endpoints/${second.id}/test`, 'A')).status).toBe(422);
+    // A replay is answered even when the action would be refused by now; a refused one does not use its key up.
+    await send('PATCH', path, { enabled: false });
+    expect(await ask(`${path}/test`, 'A')).toMatchObject({ status: 202, replayed: 'true' });
+    expect(await ask(`${path}/test`, 'C')).toMatchObject({ status: 409 });
+    await send('PATCH', path, { enabled: true });
+    expect(await ask(`${path}/test`, 'C')).toMatchObject({ status: 202, replayed: null });
+    const kept = (await redis.keys(`${keys.root}i:*`)).filter((name) => !known.includes(name));
+    expect(kept).toHaveLength(10);
+    const lives = await Promise.all(kept.map((name) => redis.ttl(name)));
+    expect(lives.filter((seconds) => seconds < 86_000 || seconds > 86_400)).toEqual([]);
+    for (const { id } of [made, second]) await send('DELETE', `/v1/webhook-endpoints/${id}`);
+  });
+});

@@ -1,17 +1,28 @@
 import { newToken } from '../ids.ts';
+import type { Idempotency } from './accept.ts';
 import { loadScript, type RecordStore, words } from './store.ts';
 
 const againScript = loadScript('deliver-again');
 const recoverScript = loadScript('deliver-recover');
 const retainScript = loadScript('deliver-retain');
 
+interface RedeliverInput {
+  readonly id: string;
+  readonly idempotency?: Idempotency | null;
+  readonly operation?: string;
+  readonly aheadMs?: number;
+}
+
+type RedeliverOutcome = 'again' | 'replayed' | 'key_reused' | 'disabled' | 'missing';
+
 /** Sends one delivery again, now and from the first step of the schedule. */
 export async function redeliver(
   store: RecordStore,
-  { id, operation = newToken(), aheadMs = 0 }: { id: string; operation?: string; aheadMs?: number },
-): Promise<'again' | 'disabled' | 'missing'> {
-  const [outcome] = words(await againScript.run(store, [id, operation, aheadMs]));
-  return outcome as 'again' | 'disabled' | 'missing';
+  { id, idempotency, operation = newToken(), aheadMs = 0 }: RedeliverInput,
+): Promise<RedeliverOutcome> {
+  const { key = '', fingerprint = '' } = idempotency ?? {};
+  const [outcome] = words(await againScript.run(store, [id, operation, key, fingerprint, aheadMs]));
+  return outcome as RedeliverOutcome;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { EventType } from '../../contract/event.ts';
+import type { Idempotency } from './accept.ts';
 import { loadScript, type RecordStore, words } from './store.ts';
 
 const script = loadScript('owe');
@@ -13,16 +14,26 @@ export interface OwedEvent {
   readonly project: string | null;
   /** The one that is told whatever it asked for; null = all that asked for the type. */
   readonly endpoint: string | null;
+  readonly idempotency?: Idempotency | null;
   readonly aheadMs?: number;
 }
 
-/** An event that no state change makes. Answers the id of the last delivery it led to, or null. */
-export async function oweEvent(store: RecordStore, event: OwedEvent): Promise<string | null> {
-  const [id] = words(
+type OweAnswer =
+  /** The last delivery it led to; null = nobody asked for it. */
+  | { readonly outcome: 'owed' | 'replayed'; readonly delivery: string | null }
+  /** Of the one endpoint, or of the key. */
+  | { readonly outcome: 'key_reused' | 'disabled' | 'missing' };
+
+/** An event that no state change makes. */
+export async function oweEvent(store: RecordStore, event: OwedEvent): Promise<OweAnswer> {
+  const { idempotency } = event;
+  const [outcome, delivery] = words(
     await script.run(store, [
       ...[event.type, event.subject, event.name, JSON.stringify(Object.entries(event.data).flat())],
-      ...[event.project ?? '', event.endpoint ?? '', event.aheadMs ?? 0],
+      ...[event.project ?? '', event.endpoint ?? '', idempotency?.key ?? '', idempotency?.fingerprint ?? ''],
+      event.aheadMs ?? 0,
     ]),
   );
-  return id || null;
+  if (outcome === 'owed' || outcome === 'replayed') return { outcome, delivery: delivery || null };
+  return { outcome: outcome as 'key_reused' | 'disabled' | 'missing' };
 }

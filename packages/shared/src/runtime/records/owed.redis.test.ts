@@ -13,7 +13,7 @@ import { oweEvent } from './owe.ts';
 import { pauseQueue, resumeQueue } from './pause.ts';
 import { retainPage } from './retain.ts';
 import { loadScript } from './store.ts';
-import { readSecret, rotateSecret } from './webhook-secret.ts';
+import { newSecret, readSecret, rotateSecret } from './webhook-secret.ts';
 
 let server: TestRedis;
 let proxy: FaultProxy;
@@ -292,10 +292,11 @@ describe('secrets', () => {
   it('that were rotated again and again sign no more than so many at once, the newest among them', () =>
     withRecords(async (records) => {
       await endpoint(records, 'whe_1', ['generation.queued']);
-      const made: (string | null)[] = [];
+      const made: string[] = [];
       for (let n = 0; n < 20; n++) {
         const owner = { endpoint: 'whe_1', project: 'p' };
-        made.push(await rotateSecret(records.store, { owner, overlapMs: HOUR }));
+        made.push(newSecret());
+        await rotateSecret(records.store, { owner, overlapMs: HOUR, fresh: made.at(-1)! });
       }
       await records.accepted({});
       const [pointer] = (await feed(records)).pointers;
@@ -332,6 +333,8 @@ const failed = async (records: TestRecords) => {
   await fed(records);
   await end({ againMs: null })(records);
 };
+
+const KEYED = { key: 'k', fingerprint: 'f' };
 
 const SITUATIONS: readonly Situation[] = [
   { script: 'accept', title: 'with what it owes', run: owed },
@@ -385,6 +388,12 @@ const SITUATIONS: readonly Situation[] = [
     run: async (records) => redeliver(records.store, { id: await idOf(records), operation: 'op' }),
   },
   {
+    script: 'deliver-again',
+    title: 'one with a key',
+    before: failed,
+    run: async (records) => redeliver(records.store, { id: await idOf(records), operation: 'op', idempotency: KEYED }),
+  },
+  {
     script: 'deliver-recover',
     title: 'a start',
     before: failed,
@@ -435,6 +444,26 @@ const SITUATIONS: readonly Situation[] = [
         ...{ type: 'ping', subject: 'whe_1', name: 'n', data: {}, project: 'p', endpoint: 'whe_1' },
       }),
   },
+  {
+    script: 'owe',
+    title: 'a ping with a key',
+    before: (records) => endpoint(records, 'whe_1', []),
+    run: ({ store }) =>
+      oweEvent(store, {
+        ...{ type: 'ping', subject: 'whe_1', name: 'n', data: {}, project: 'p', endpoint: 'whe_1' },
+        idempotency: KEYED,
+      }),
+  },
+  {
+    script: 'secret-rotate',
+    title: 'one with a key',
+    before: (records) => endpoint(records, 'whe_1', []),
+    run: ({ store }) =>
+      rotateSecret(store, {
+        ...{ owner: { endpoint: 'whe_1', project: 'p' }, fresh: 'whsec_n', overlapMs: HOUR, operation: 'op' },
+        idempotency: KEYED,
+      }),
+  },
 ];
 
 describe('scripts of deliveries run twice, because a reply was cut off, are run once', () => {
@@ -447,11 +476,20 @@ describe('scripts of deliveries run twice, because a reply was cut off, are run 
   it('secret-rotate: one operation makes one secret', () =>
     withRecords(async (records) => {
       const first = await readSecret(records.store, 'p');
-      const run = () => rotateSecret(records.store, { owner: { project: 'p' }, overlapMs: HOUR, operation: 'op' });
-      const fresh = await run();
-      expect(await run()).toBe(fresh);
+      const run = (operation: string, fresh: string, key?: string) => {
+        const idempotency = key === undefined ? null : { key, fingerprint: 'f' };
+        return rotateSecret(records.store, { owner: { project: 'p' }, overlapMs: HOUR, operation, fresh, idempotency });
+      };
+      for (let n = 0; n < 2; n++) expect(await run('op', 'whsec_1')).toBe('rotated');
+      expect(await readSecret(records.store, 'p')).toBe('whsec_1');
       const old = await records.store.redis.hget(`${records.store.keys.root}ws:p`, 'old_secrets');
       expect(JSON.parse(old!)).toMatchObject([{ secret: first }]);
+      // With a key it is known for itself even when another one came between.
+      expect(await run('a', 'whsec_a', 'A')).toBe('rotated');
+      expect(await run('b', 'whsec_b', 'B')).toBe('rotated');
+      expect(await run('a', 'whsec_a', 'A')).toBe('rotated');
+      expect(await run('c', 'whsec_c', 'A')).toBe('replayed');
+      expect(await readSecret(records.store, 'p')).toBe('whsec_b');
     }));
 
   it('deliver-feed and deliver-recover go on with further ones', () =>

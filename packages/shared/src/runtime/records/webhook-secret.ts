@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { newToken } from '../ids.ts';
+import type { Idempotency } from './accept.ts';
 import { loadScript, type RecordStore, words } from './store.ts';
 
 const script = loadScript('secret-rotate');
@@ -18,22 +19,31 @@ function keyOf(owner: SecretOwner): string {
 
 /** The secret of a project's own URLs; made when it is first asked for. */
 export async function readSecret(store: RecordStore, project: string): Promise<string> {
-  const [secret] = words(await script.run(store, [keyOf({ project }), project, newSecret(), '', 0, 0]));
+  const [, secret] = words(await script.run(store, [keyOf({ project }), project, newSecret(), '', 0, '', '', 0]));
   return secret!;
 }
 
-/**
- * A new secret, or null when there is no such endpoint. The one before signs beside it for a time.
- *
- * @param input.fresh the new secret; when another one is answered, the same operation made that before
- */
+interface RotateInput {
+  readonly owner: SecretOwner;
+  /** The new secret. */
+  readonly fresh: string;
+  /** For how long the one before signs beside it. */
+  readonly overlapMs: number;
+  readonly idempotency?: Idempotency | null;
+  readonly operation?: string;
+  readonly aheadMs?: number;
+}
+
+/** Puts a new secret in the place of the one before; missing = there is no such endpoint. */
 export async function rotateSecret(
   store: RecordStore,
-  input: { owner: SecretOwner; overlapMs: number; operation?: string; fresh?: string; aheadMs?: number },
-): Promise<string | null> {
-  const { owner, overlapMs, operation = newToken(), fresh = newSecret(), aheadMs = 0 } = input;
-  const reply = words(
-    await script.run(store, [keyOf(owner), owner.project, fresh, operation, Math.ceil(overlapMs), aheadMs]),
+  { owner, fresh, overlapMs, idempotency, operation = newToken(), aheadMs = 0 }: RotateInput,
+): Promise<'rotated' | 'replayed' | 'key_reused' | 'missing'> {
+  const [outcome] = words(
+    await script.run(store, [
+      ...[keyOf(owner), owner.project, fresh, operation, Math.ceil(overlapMs)],
+      ...[idempotency?.key ?? '', idempotency?.fingerprint ?? '', aheadMs],
+    ]),
   );
-  return reply[0] === 'missing' ? null : reply[0]!;
+  return outcome as 'rotated' | 'replayed' | 'key_reused' | 'missing';
 }

@@ -150,14 +150,18 @@ local function snapshot_of(key)
   return cjson.encode(told)
 end
 
+-- By name and not by chance: should Redis forget the step and take it again, it is the same event.
+local function event_id_of(name)
+  return 'evt_' .. string.sub(redis.sha1hex(name), 1, 32)
+end
+
 -- e: { project ('' = operators), type, subject, name: what makes it this event and no other, key: hash of the subject,
 --      or snapshot: a list of names and values }
 -- own: { url, target } of the request itself, or nil  only: one endpoint that is told whatever it asked for, or nil
 local function owe(e, own, only, now)
   local endpoints = only and { only } or redis.call('SMEMBERS', root .. 'subs:' .. e.project .. ':' .. e.type)
   if #endpoints == 0 and not own then return nil end
-  -- By name and not by chance: should Redis forget this step and take it again, it is the same event.
-  e.id = 'evt_' .. string.sub(redis.sha1hex(e.name), 1, 32)
+  e.id = event_id_of(e.name)
   local key = root .. 'e:' .. e.id
   if redis.call('EXISTS', key) == 1 then return redis.call('HGET', key, 'last') end
   redis.call('HSET', key, 'project', e.project, 'type', e.type, 'subject', e.subject, 'at', int(now),
