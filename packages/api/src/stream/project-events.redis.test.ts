@@ -312,13 +312,15 @@ describe('the cost of streams', requires('redis-server|valkey-server'), () => {
       expect(xread).toBeLessThanOrEqual(3);
       return others;
     };
-    const [restOfFew, newsOfFew] = [await idle(), await tell(few)];
+    // What looks after Redis now and then may fall into a count; a command per listener would be hundreds.
+    const NOW_AND_THEN = 5;
+    const total = (counts: Record<string, number>) => Object.values(counts).reduce((sum, count) => sum + count, 0);
+    const [restOfFew, newsOfFew] = [total(await idle()), total(await tell(few))];
     await Promise.all(few.map((stream) => stream.close()));
     await expect.poll(() => fixture.api.waiting(), { timeout: 60_000 }).toBe(0);
     const many = await listen(1000);
-    expect(await idle()).toEqual(restOfFew);
-    expect(await tell(many)).toEqual(newsOfFew);
-    expect(newsOfFew['hgetall']).toBe(1);
+    expect(total(await idle())).toBeLessThanOrEqual(restOfFew + NOW_AND_THEN);
+    expect(total(await tell(many))).toBeLessThanOrEqual(newsOfFew + NOW_AND_THEN);
     await Promise.all(many.map((stream) => stream.close()));
   });
 
