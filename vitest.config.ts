@@ -35,7 +35,8 @@ export default defineConfig({
   test: {
     environment: 'node',
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores of the smallest machine: tests of whole systems mostly wait.
+    maxWorkers: 3,
     execArgv: ['--conditions=source'],
     setupFiles: ['packages/shared/src/testing/leftovers.setup.ts'],
     // A test that hangs must not hide behind a worker that never ends.
